@@ -1,0 +1,128 @@
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+import type { BrokerError } from "./BrokerError.ts"
+import type { Subscription, SubscriptionInfo, SubscriptionSpec } from "./Subscription.ts"
+import type { Headers, TopicRecord } from "./TopicRecord.ts"
+
+/** Limits of a topic; all absent means unlimited. Expiry is late by at most 2 s, never early. */
+export interface TopicLimits {
+  readonly maxAge?: Duration.Input
+  readonly maxBytes?: number
+  readonly maxRecords?: number
+  /** 1 keeps the last record of each subject: compaction by key. */
+  readonly maxRecordsPerSubject?: number
+  /** Largest `data` in bytes; default 1 000 000 minus room for headers (what every backend can take). */
+  readonly maxRecordBytes?: number
+  /** At `maxBytes` or `maxRecords`: drop the oldest (default), or reject the append. */
+  readonly discard?: "old" | "reject"
+}
+
+/** What a topic is. Opening it again with the same specification is a no-op, with another one an error. */
+export interface TopicSpec {
+  /** `[A-Za-z0-9_-]+`, at most 200 characters. */
+  readonly name: string
+  readonly limits?: TopicLimits
+  /** How long a `messageId` is remembered, counted from the first append; default 2 minutes, at least 100 ms. */
+  readonly dedupeWindow?: Duration.Input
+}
+
+/** One record to append. */
+export interface AppendRequest {
+  /** A concrete subject: tokens `[A-Za-z0-9_=-]+` joined by `.`. Relative to the topic. */
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly headers?: Headers
+  /** A second append with the same id inside the window changes nothing and answers the first sequence. */
+  readonly messageId?: string
+  /** The last sequence of `subject` must be this; 0 means "has no record". Checked after de-duplication. */
+  readonly expectLast?: number
+  /** The last sequence of another concrete subject must be this: fencing. Not together with `expectLast`. */
+  readonly expectLastOn?: { readonly subject: string; readonly sequence: number }
+  /** The record expires this long after its append; at least 1 second. */
+  readonly ttl?: Duration.Input
+  /** True drops the older records of the same subject, atomically with this append. */
+  readonly rollup?: boolean
+}
+
+/** Where an append landed. */
+export interface Appended {
+  readonly sequence: number
+  /** True when the id was seen before; `sequence` is then the first one's and nothing was stored. */
+  readonly duplicate: boolean
+}
+
+/** Where a read begins: a sequence (inclusive), a moment (first record at or after it), the first, or the last record. */
+export type ReadFrom = number | { readonly timeMillis: number } | "first" | "last"
+
+/** What to read. */
+export interface ReadOptions {
+  readonly from: ReadFrom
+  /** Subjects with wildcards `*` (one token) and final `>` (one or more tokens); absent means all. */
+  readonly filters?: ReadonlyArray<string>
+  /** Last sequence to read, inclusive. */
+  readonly to?: number
+  readonly limit?: number
+  /** `fresh` (default) comes from the leader; `any` may be stale. */
+  readonly consistency?: "fresh" | "any"
+}
+
+/** What a topic holds now. */
+export interface TopicInfo {
+  readonly name: string
+  /** 0 when the topic never held a record. */
+  readonly firstSequence: number
+  /** The highest sequence ever given, also after it was deleted; 0 at the start. */
+  readonly lastSequence: number
+  readonly records: number
+  readonly bytes: number
+  readonly subjects: number
+  readonly subscriptions: ReadonlyArray<SubscriptionInfo>
+}
+
+/** A named, ordered, append-only sequence of records on subjects. */
+export interface Topic {
+  readonly name: string
+
+  /** Appends one record; answered after the backend's durability point. Appends of one fiber are accepted in call order. */
+  readonly append: (request: AppendRequest) => Effect.Effect<Appended, BrokerError>
+
+  /**
+   * Appends at most 1 000 records: all or none, with consecutive sequences. Answers the sequences in order.
+   * `expectLast` on a subject written earlier in the same call is `Rejected{expectation}`; a duplicate id is `Rejected{duplicate}`.
+   */
+  readonly appendAll: (
+    requests: ReadonlyArray<AppendRequest>
+  ) => Effect.Effect<ReadonlyArray<number>, BrokerError>
+
+  /** Reads what is there, in sequence order, and ends at the record that was last when the read began. */
+  readonly read: (options: ReadOptions) => Stream.Stream<TopicRecord, BrokerError>
+
+  /** Reads what is there and then waits for more; no gap and no repeat, across reconnects and restarts. */
+  readonly follow: (options: ReadOptions) => Stream.Stream<TopicRecord, BrokerError>
+
+  /** The last record of a concrete subject. */
+  readonly last: (subject: string) => Effect.Effect<Option.Option<TopicRecord>, BrokerError>
+
+  /** The last record of every subject that matches, in sequence order. */
+  readonly lastPerSubject: (filter: string) => Stream.Stream<TopicRecord, BrokerError>
+
+  readonly info: Effect.Effect<TopicInfo, BrokerError>
+
+  /** Removes records: those that match `filter`, below sequence `below` (exclusive), but keeps the last `keep` of them. Answers how many. */
+  readonly purge: (options: {
+    readonly filter?: string
+    readonly below?: number
+    readonly keep?: number
+  }) => Effect.Effect<number, BrokerError>
+
+  /** Removes one record; `NotFound` when there is none at that sequence. */
+  readonly delete: (sequence: number) => Effect.Effect<void, BrokerError>
+
+  /** Opens a durable subscription, making it when it is not there; another specification under that name is `SpecMismatch`. */
+  readonly subscription: (spec: SubscriptionSpec) => Effect.Effect<Subscription, BrokerError>
+
+  /** Forgets a subscription and its position. */
+  readonly deleteSubscription: (name: string) => Effect.Effect<void, BrokerError>
+}

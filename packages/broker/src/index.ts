@@ -1,0 +1,34 @@
+export { Broker } from "./Broker.ts"
+export {
+  BrokerError,
+  type BrokerErrorReason,
+  Busy,
+  Conflict,
+  NotFound,
+  Rejected,
+  SpecMismatch,
+  StorageFailed,
+  Unavailable,
+  Unknown
+} from "./BrokerError.ts"
+export type { Durability } from "./Durability.ts"
+export * as Subject from "./Subject.ts"
+export type {
+  Delivery,
+  Reader,
+  Subscription,
+  SubscriptionInfo,
+  SubscriptionSpec,
+  SubscriptionStart
+} from "./Subscription.ts"
+export type {
+  Appended,
+  AppendRequest,
+  ReadFrom,
+  ReadOptions,
+  Topic,
+  TopicInfo,
+  TopicLimits,
+  TopicSpec
+} from "./Topic.ts"
+export type { Headers, TopicRecord } from "./TopicRecord.ts"
