@@ -12,6 +12,8 @@ export {
   Unknown
 } from "./BrokerError.ts"
 export type { Durability } from "./Durability.ts"
+export { type JsonCodec, jsonCodec } from "./JsonCodec.ts"
+export * as KeyValue from "./KeyValue.ts"
 export * as Subject from "./Subject.ts"
 export type {
   Delivery,
@@ -32,3 +34,4 @@ export type {
   TopicSpec
 } from "./Topic.ts"
 export type { Headers, TopicRecord } from "./TopicRecord.ts"
+export * as TypedTopic from "./TypedTopic.ts"
