@@ -1,0 +1,46 @@
+import { effect } from "@preact/signals"
+import { useEffect, useRef } from "preact/hooks"
+import uPlot from "uplot"
+import "uplot/dist/uPlot.min.css"
+import type { LaneName } from "../src/LaneEvent.ts"
+import { lanes } from "./store.ts"
+
+/** The lane's median and slowest answers over the last minutes, in milliseconds. */
+export const AnswerChart = ({ lane }: { lane: LaneName }) => {
+  const host = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    const element = host.current
+    if (element === null) return undefined
+    const style = getComputedStyle(element)
+    const axis = {
+      stroke: style.getPropertyValue("--quiet"),
+      grid: { stroke: style.getPropertyValue("--line"), width: 1 }
+    }
+    const plot = new uPlot(
+      {
+        width: element.clientWidth,
+        height: 150,
+        legend: { show: false },
+        cursor: { show: false },
+        scales: { y: { range: (_, __, max) => [0, Math.max(50, max * 1.1)] } },
+        axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${tick} ms`) }],
+        series: [
+          {},
+          { label: "p50", stroke: style.getPropertyValue("--step"), width: 2 },
+          { label: "p99", stroke: style.getPropertyValue("--bad"), width: 1 }
+        ]
+      },
+      [[], [], []],
+      element
+    )
+    const stop = effect(() => {
+      const { at, p50, p99 } = lanes[lane].answers.value
+      plot.setData([[...at], [...p50], [...p99]])
+    })
+    return () => {
+      stop()
+      plot.destroy()
+    }
+  }, [lane])
+  return <div ref={host} />
+}
