@@ -1,0 +1,18 @@
+export * as Actor from "./Actor.ts"
+export { ActorContext } from "./ActorContext.ts"
+export type { ActorRef } from "./ActorRef.ts"
+export { ActorSystem, type Counters } from "./ActorSystem.ts"
+export {
+  AskError,
+  type AskErrorReason,
+  Parked,
+  Stopped,
+  Timeout,
+  Unhosted
+} from "./AskError.ts"
+export type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
+export type * as Inspection from "./Inspection.ts"
+export * as Mailbox from "./Mailbox.ts"
+export * as Message from "./Message.ts"
+export type { HandlerTable, Registration } from "./Registration.ts"
+export * as Supervision from "./Supervision.ts"

@@ -1,0 +1,111 @@
+import { assert, it } from "@effect/vitest"
+import { Actor, type ActorRef, type ActorSystem, type AskError, Message } from "@troupe/runtime"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { Account, Deposit, Overdrawn, Withdraw } from "./bank.ts"
+
+// `pnpm check` runs this file: every `@ts-expect-error` must be an error.
+
+type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const same = <A, B>(_: Equals<A, B>): void => {}
+
+class Rates extends Context.Service<Rates, { readonly of: (amount: number) => number }>()(
+  "@troupe/runtime/test/Actor.types.test/Rates"
+) {}
+class Store extends Context.Service<Store, { readonly load: Effect.Effect<number> }>()(
+  "@troupe/runtime/test/Actor.types.test/Store"
+) {}
+class Ping extends Message.Class<Ping>()("Ping", {}) {}
+class Unrelated extends Message.Class<Unrelated>()("Unrelated", { success: Schema.String }) {}
+
+const ok = (n: number) => Effect.succeed(n)
+
+export const handlers = () => {
+  Account.of({ Deposit: ({ amount }) => ok(amount), Withdraw: ({ amount }) => ok(amount) })
+  // @ts-expect-error a handler is missing
+  Account.of({ Deposit: ({ amount }) => ok(amount) })
+  // @ts-expect-error one too many
+  Account.of({
+    Deposit: ({ amount }) => ok(amount),
+    Withdraw: ({ amount }) => ok(amount),
+    Close: () => ok(1)
+  })
+  // @ts-expect-error a wrong answer
+  Account.of({ Deposit: () => Effect.succeed("much"), Withdraw: ({ amount }) => ok(amount) })
+  // A domain error that the message does not declare.
+  interface Undeclared {
+    readonly Deposit: (message: Deposit) => Effect.Effect<number, Overdrawn>
+    readonly Withdraw: (message: Withdraw) => Effect.Effect<number, Overdrawn>
+  }
+  same<Undeclared extends Actor.Handlers<Deposit | Withdraw, unknown> ? true : false, false>(true)
+  same<Pick<Undeclared, "Withdraw"> extends Actor.Handlers<Withdraw, unknown> ? true : false, true>(true)
+  // @ts-expect-error a field that the message does not have
+  Account.of({ Deposit: ({ amounts }) => ok(amounts), Withdraw: ({ amount }) => ok(amount) })
+}
+
+export const references = (account: ActorRef<Deposit | Withdraw>) => {
+  const deposited = account.ask(new Deposit({ id: "d", amount: 1 }))
+  same<typeof deposited, Effect.Effect<number, AskError>>(true)
+  const withdrawn = account.ask(new Withdraw({ amount: 1 }), { timeout: "1 second" })
+  same<typeof withdrawn, Effect.Effect<number, Overdrawn | AskError>>(true)
+  const told = account.tell(new Withdraw({ amount: 1 }))
+  same<typeof told, Effect.Effect<void>>(true)
+  const pinged = (ref: ActorRef<Ping>) => ref.ask(new Ping())
+  same<ReturnType<typeof pinged>, Effect.Effect<void, AskError>>(true)
+  const wrong = [
+    // @ts-expect-error a foreign message
+    account.tell(new Unrelated()),
+    // @ts-expect-error a foreign message
+    account.ask(new Unrelated()),
+    // @ts-expect-error an object that only looks like the message
+    account.tell({ _tag: "Withdraw", amount: 1 }),
+    // @ts-expect-error a wrong payload
+    account.tell(new Withdraw({ amount: "1" }))
+  ]
+  // @ts-expect-error an account does not understand what a ping's receiver does
+  const ping: ActorRef<Ping> = account
+  return [ping, wrong]
+}
+
+export const requirements = () => {
+  const closed = Account.of({ Deposit: () => ok(1), Withdraw: () => ok(1) })
+  const plain = Account.toLayer(closed)
+  same<typeof plain, Layer.Layer<never, never, ActorSystem>>(true)
+
+  const served = Account.toLayer(
+    Effect.gen(function* () {
+      const start = yield* (yield* Store).load
+      yield* Effect.addFinalizer(() => Effect.void)
+      return Account.of({
+        Deposit: ({ amount }) => Effect.map(Rates, (rates) => rates.of(amount) + start),
+        Withdraw: () => ok(1)
+      })
+    })
+  )
+  same<typeof served, Layer.Layer<never, never, ActorSystem | Store | Rates>>(true)
+
+  const spawned = Account.spawn("a", closed)
+  same<typeof spawned, Effect.Effect<ActorRef<Deposit | Withdraw>, never, ActorSystem | Scope.Scope>>(true)
+
+  const ref = Account.ref("a")
+  same<typeof ref, Effect.Effect<ActorRef<Deposit | Withdraw>, never, ActorSystem>>(true)
+}
+
+export const names = () => {
+  same<typeof Account, Actor.Actor<"bank/Account", Deposit | Withdraw>>(true)
+  // @ts-expect-error not a message class
+  Actor.make("x", [Schema.String])
+}
+
+it("a message carries its tag, and its class the schemas of the answer", () => {
+  const deposit = new Deposit({ id: "d", amount: 2 })
+  assert.deepStrictEqual({ ...deposit }, { _tag: "Deposit", id: "d", amount: 2 } as typeof deposit)
+  assert.strictEqual(Deposit.primaryKey?.(deposit), "d")
+  assert.isUndefined(Withdraw.primaryKey)
+  assert.strictEqual(Withdraw.error, Overdrawn)
+  assert.strictEqual(Unrelated.success, Schema.String)
+  assert.throws(() => new Withdraw({ amount: 1.5 }))
+})
