@@ -64,7 +64,8 @@ describe("Actor", () => {
                 yield* self.tell(new Later())
                 return `${actor}/${id}`
               }),
-            Later: () => Effect.map(ActorContext, ({ id }) => {
+            Later: () =>
+              Effect.map(ActorContext, ({ id }) => {
                 later = id
               })
           })

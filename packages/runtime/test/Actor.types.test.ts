@@ -27,10 +27,10 @@ export const handlers = () => {
   Account.of({ Deposit: ({ amount }) => ok(amount), Withdraw: ({ amount }) => ok(amount) })
   // @ts-expect-error a handler is missing
   Account.of({ Deposit: ({ amount }) => ok(amount) })
-  // @ts-expect-error one too many
   Account.of({
     Deposit: ({ amount }) => ok(amount),
     Withdraw: ({ amount }) => ok(amount),
+    // @ts-expect-error one too many
     Close: () => ok(1)
   })
   // @ts-expect-error a wrong answer
