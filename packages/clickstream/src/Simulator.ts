@@ -22,7 +22,7 @@ export interface Delayed {
 /** What to simulate. */
 export interface SimulatorOptions {
   readonly seed: number
-  /** Time of the first moment simulated; default 2026-01-01T00:00:00Z. */
+  /** Time of the first moment simulated; default 2024-01-01T00:00:00Z. */
   readonly startMillis?: number
   /** Ends after this many sessions; default: none, the sequence is endless unless `events` bounds it. */
   readonly sessions?: number
@@ -71,7 +71,7 @@ const inEventTime = (options: SimulatorOptions): ((into: Array<ClickEvent>) => b
   }
   const perMillis = profile.hours.map((hour) => (perDay * hour) / weight / hourMillis)
 
-  let clock = options.startMillis ?? Date.UTC(2026, 0, 1)
+  let clock = options.startMillis ?? Date.UTC(2024, 0, 1)
   let sessions = 0
   let visitors = 0
   let left = options.events ?? Number.POSITIVE_INFINITY
