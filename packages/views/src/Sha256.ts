@@ -10,3 +10,16 @@ export const hex = (...parts: ReadonlyArray<Uint8Array | string>): string => {
 
 /** SHA-256 of the UTF-8 bytes of a text, as 64 hex digits; about 1 µs for a short one. */
 export const ofText = (text: string): string => Crypto.hash("sha256", text, "hex")
+
+/** A hash that is fed bit by bit. */
+export interface Running {
+  readonly update: (bytes: Uint8Array) => void
+  /** The digest of all that was fed, as 64 hex digits; ends the hash. */
+  readonly hex: () => string
+}
+
+/** Begins a hash. */
+export const begin = (): Running => {
+  const hash = Crypto.createHash("sha256")
+  return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest("hex") }
+}

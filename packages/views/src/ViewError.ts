@@ -31,6 +31,14 @@ export class InputMissing extends Schema.TaggedClass<InputMissing>()("InputMissi
   inSequence: Schema.Number
 }) {}
 
+/** The input holds a record of a partition that the view was not told of. */
+export class NoSuchPartition extends Schema.TaggedClass<NoSuchPartition>()("NoSuchPartition", {
+  subject: Schema.String,
+  inSequence: Schema.Number,
+  /** Partitions that the view runs on: 0 … partitions − 1. */
+  partitions: Schema.Number
+}) {}
+
 /** One output alone is larger than a record may be. */
 export class OutputTooLarge extends Schema.TaggedClass<OutputTooLarge>()("OutputTooLarge", {
   bytes: Schema.Number,
@@ -63,6 +71,7 @@ export type ViewErrorReason =
   | Foreign
   | NotDeterministic
   | InputMissing
+  | NoSuchPartition
   | OutputTooLarge
   | FoldFailed
   | NotAnOutput
@@ -79,6 +88,8 @@ const explain = (reason: ViewErrorReason): string => {
       return `folding the input up to sequence ${reason.inSequence} again differs from what is stored at output sequence ${reason.outSequence}. The code changed, or the fold is not pure: raise the version, or mend the fold.`
     case "InputMissing":
       return `the input record ${reason.inSequence}, which was folded before, is not in the topic. Check that this is the topic the view ran on and that its retention keeps what has no snapshot.`
+    case "NoSuchPartition":
+      return `the input record ${reason.inSequence} is on subject ${reason.subject}, but the view runs on ${reason.partitions} partitions. Give the number that the topic was written with.`
     case "OutputTooLarge":
       return `one output has ${reason.bytes} bytes; a record holds ${reason.limit}. Emit smaller outputs.`
     case "FoldFailed":
@@ -107,6 +118,7 @@ export class ViewError extends Schema.TaggedError<ViewError>()("ViewError", {
     Foreign,
     NotDeterministic,
     InputMissing,
+    NoSuchPartition,
     OutputTooLarge,
     FoldFailed,
     NotAnOutput,

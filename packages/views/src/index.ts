@@ -1,6 +1,12 @@
 export * as CanonicalJson from "./CanonicalJson.ts"
 export * as ChunkLaw from "./ChunkLaw.ts"
 export * as Codec from "./Codec.ts"
+export type { Commit } from "./Commit.ts"
+export * as Outputs from "./Outputs.ts"
+export type { Progress } from "./Progress.ts"
+export type { SnapshotUse } from "./Recovery.ts"
+export * as Replay from "./Replay.ts"
+export type { PartitionStatus, RunningView } from "./RunningView.ts"
 export * as Table from "./Table.ts"
 export * as TableDiff from "./TableDiff.ts"
 export * as TableDigest from "./TableDigest.ts"
@@ -11,6 +17,7 @@ export {
   FoldFailed,
   Foreign,
   InputMissing,
+  NoSuchPartition,
   NotAnOutput,
   NotDeterministic,
   OutputTooLarge,
@@ -18,3 +25,4 @@ export {
   ViewError,
   type ViewErrorReason
 } from "./ViewError.ts"
+export * as Views from "./Views.ts"
