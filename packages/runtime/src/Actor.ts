@@ -16,11 +16,15 @@ export type Handlers<M extends Message.Any, R> = {
 }
 
 /** The services that handlers use. */
-export type Services<H> = {
-  readonly [K in keyof H]: H[K] extends (message: never) => Effect.Effect<infer _A, infer _E, infer R>
-    ? R
-    : never
-}[keyof H]
+export type Services<H> = { readonly [K in keyof H]: ServicesOf<H[K]> }[keyof H]
+
+type ServicesOf<Handler> = Handler extends (message: never) => infer Answer
+  ? [Answer] extends [never]
+    ? never
+    : Answer extends Effect.Effect<infer _A, infer _E, infer R>
+      ? R
+      : never
+  : never
 
 /** Of the services `R`, those that the runtime does not provide itself. */
 export type Required<R> = Exclude<R, Scope.Scope | ActorContext>

@@ -19,6 +19,8 @@ export interface Counters {
   readonly deadLettered: number
   /** In mailboxes or in a handler; counted afresh by walking all actors. */
   readonly queued: number
+  /** Actors in memory. */
+  readonly actors: number
 }
 
 /**

@@ -467,6 +467,16 @@ export class Cell {
     }
   }
 
+  /** Ends an actor that has nothing to interrupt, to bury or to finalize; false when it has. */
+  endNow(): boolean {
+    if (this.phase === Phase.dead) return true
+    if (this.phase !== Phase.idle || (this.scope !== undefined && this.scope.state._tag !== "Empty"))
+      return false
+    this.handlers = undefined
+    this.left("Stopped", undefined)
+    return true
+  }
+
   /** Ends the actor for good: interrupts what runs, buries the rest, runs the finalizers. */
   get end(): Effect.Effect<void> {
     return Effect.suspend(() => this.ending())

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { Cell, Phase } from "./Cell.ts"
+import { Cell } from "./Cell.ts"
 import type { LocalSystem } from "./LocalSystem.ts"
 import type { Registration } from "./Registration.ts"
 
@@ -37,6 +37,7 @@ export class Host {
     return cell
   }
 
+  /** Actors in memory. */
   get size(): number {
     return this.cells.size
   }
@@ -119,18 +120,11 @@ export class Host {
           }).pipe(Effect.timeoutOption(this.registration.drainMillis))
     return Effect.andThen(
       drained,
-      Effect.suspend(() =>
-        Effect.forEach([...this.cells.values()], (cell) => cell.end, {
-          concurrency: "unbounded",
-          discard: true
-        })
-      )
+      Effect.suspend(() => {
+        // Most idle actors end without an effect; finalizers of the others run side by side.
+        const rest = [...this.cells.values()].filter((cell) => !cell.endNow())
+        return Effect.forEach(rest, (cell) => cell.end, { concurrency: "unbounded", discard: true })
+      })
     )
   })
-
-  /** True when the actor of this id is here and alive. */
-  has(id: string): boolean {
-    const cell = this.cells.get(id)
-    return cell !== undefined && cell.phase !== Phase.dead
-  }
 }

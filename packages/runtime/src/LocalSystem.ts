@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import type { ActorRef } from "./ActorRef.ts"
+import type { Counters } from "./ActorSystem.ts"
 import type { Cell } from "./Cell.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
 import { Host } from "./Host.ts"
@@ -100,11 +101,16 @@ export class LocalSystem {
     return Effect.asVoid(Effect.acquireRelease(start, () => stop))
   }
 
-  get counters() {
+  get counters(): Counters {
     let queued = 0
-    for (const host of this.hosts.values()) queued += host.queued
-    for (const host of this.spawned.values()) queued += host.queued
-    return { sent: this.sent, handled: this.handled, deadLettered: this.deadLettered, queued }
+    let actors = 0
+    for (const hosts of [this.hosts, this.spawned]) {
+      for (const host of hosts.values()) {
+        queued += host.queued
+        actors += host.size
+      }
+    }
+    return { sent: this.sent, handled: this.handled, deadLettered: this.deadLettered, queued, actors }
   }
 
   /** Stops whatever still runs; then ends the streams. */
