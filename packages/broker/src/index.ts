@@ -11,9 +11,12 @@ export {
   Unavailable,
   Unknown
 } from "./BrokerError.ts"
+export * as Consumer from "./Consumer.ts"
 export type { Durability } from "./Durability.ts"
+export { type Fault, type FaultRates, type Faults, seededFaults, withFaults } from "./Faults.ts"
 export { type JsonCodec, jsonCodec } from "./JsonCodec.ts"
 export * as KeyValue from "./KeyValue.ts"
+export { layerMemory, layerMemoryWith } from "./MemoryBroker.ts"
 export * as Subject from "./Subject.ts"
 export type {
   Delivery,

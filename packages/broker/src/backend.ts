@@ -1,0 +1,27 @@
+/** What backends on local storage share: the pure cores, and the broker over any `LocalStorage`. */
+export {
+  type Candidate,
+  planAppend,
+  type Refusal,
+  type StoredRecord,
+  type Verdict
+} from "./backend/AppendPlan.ts"
+export { DeadlineHeap } from "./backend/DeadlineHeap.ts"
+export { makeLocalBroker } from "./backend/LocalBroker.ts"
+export {
+  type LocalStorage,
+  type OpenedTopic,
+  type Removal,
+  type StoreEvents,
+  StoreFailure,
+  type SubscriptionLog,
+  type SubscriptionStore,
+  type TopicStore
+} from "./backend/LocalStorage.ts"
+export { MessageIds } from "./backend/MessageIds.ts"
+export { recordBytes } from "./backend/RecordBytes.ts"
+export type { SubscriptionSettings, SubscriptionSnapshot } from "./backend/SubscriptionSettings.ts"
+export { type Handed, type SubscriptionJournal, SubscriptionState } from "./backend/SubscriptionState.ts"
+export { TopicCursor } from "./backend/TopicCursor.ts"
+export { type IndexedRecord, type PurgeRange, TopicIndex } from "./backend/TopicIndex.ts"
+export type { TopicSettings } from "./backend/TopicSettings.ts"

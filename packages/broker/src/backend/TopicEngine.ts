@@ -1,0 +1,213 @@
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { BrokerError } from "../BrokerError.ts"
+import type { TopicRecord } from "../TopicRecord.ts"
+import { Alarm, type Fork } from "./Alarm.ts"
+import { type Candidate, planAppend } from "./AppendPlan.ts"
+import { notFoundError, refusalError, storageError } from "./BrokerFailure.ts"
+import { CommitQueue } from "./CommitQueue.ts"
+import { type OpenedTopic, type Removal, StoreFailure, type TopicStore } from "./LocalStorage.ts"
+import { recordBytes } from "./RecordBytes.ts"
+import type { TopicCursor } from "./TopicCursor.ts"
+import type { TopicIndex } from "./TopicIndex.ts"
+import type { TopicSettings } from "./TopicSettings.ts"
+
+/** Records and bytes of one chunk that a reader gets. */
+const chunkRecordsMax = 512
+const chunkBytesMax = 1 << 20
+
+/** Expired records are hidden at once; their memory is given back in steps of this. */
+const expiryStepMillis = 1_000
+
+/** What an append that was accepted answers, once `committed` is over. */
+export interface Accepted {
+  readonly sequence: number
+  readonly duplicate: boolean
+  readonly committed: Effect.Effect<void, BrokerError>
+}
+
+/**
+ * One open topic of this process: its index, its store, and everybody who waits for more.
+ *
+ * Nothing becomes visible to a reader before it is at its durability point, so no reader acts on what a crash takes back.
+ */
+export class TopicEngine {
+  readonly settings: TopicSettings
+  readonly index: TopicIndex
+  readonly store: TopicStore
+  private readonly commits: CommitQueue
+  private readonly watchers = new Set<() => void>()
+  private readonly clock: Clock.Clock
+  private readonly expiry: Alarm
+  private closed: ((operation: string) => BrokerError) | undefined
+  private failure: StoreFailure | undefined
+
+  constructor(opened: OpenedTopic, clock: Clock.Clock, fork: Fork) {
+    this.settings = opened.settings
+    this.index = opened.index
+    this.store = opened.store
+    this.clock = clock
+    this.commits = new CommitQueue(opened.index.lastSequence)
+    this.expiry = new Alarm(fork, clock, () => this.expire())
+    opened.listen({
+      committed: (ticket) => {
+        if (this.commits.commit(ticket)) this.notify()
+      },
+      failed: (failure) => this.fail(failure)
+    })
+    this.expire()
+  }
+
+  /** The last sequence that may be shown. */
+  get visible(): number {
+    return this.commits.visible
+  }
+
+  /** Waits until everything that is accepted now is durable. */
+  get barrier(): Effect.Effect<void, BrokerError> {
+    return this.commits.barrier
+  }
+
+  nowMillis(): number {
+    return Math.floor(this.clock.currentTimeMillisUnsafe())
+  }
+
+  /** Why the topic is not there any more; `undefined` while it is. */
+  closedError(operation: string): BrokerError | undefined {
+    return this.closed?.(operation)
+  }
+
+  /** Drops what is past its time, and wakes up again for the next. */
+  expire(): void {
+    this.index.expire(this.nowMillis())
+    const next = this.index.nextExpiryMillis()
+    if (next !== Number.POSITIVE_INFINITY) this.expiry.set(next + expiryStepMillis)
+  }
+
+  /** Accepts a group, or says why not. Synchronous: the order of acceptance is the order of calls. */
+  submit(candidates: ReadonlyArray<Candidate>, atomic: boolean, operation: string): Accepted | BrokerError {
+    const unusable = this.unusable(operation)
+    if (unusable !== undefined) return unusable
+    const nowMillis = this.nowMillis()
+    this.index.expire(nowMillis)
+    const verdict = planAppend(this.index, this.settings, candidates, { nowMillis, atomic })
+    if (verdict.tag === "Refused") return refusalError(verdict.refusal, operation)
+    if (verdict.tag === "Duplicate") {
+      const committed = verdict.sequence <= this.visible ? Effect.void : this.barrier
+      return { sequence: verdict.sequence, duplicate: true, committed }
+    }
+    const { records } = verdict
+    const ticket = this.store.append(records)
+    if (ticket instanceof StoreFailure) return this.fail(ticket, operation)
+    for (const record of records) {
+      this.index.append({
+        sequence: record.sequence,
+        subject: record.subject,
+        timeMillis: record.timeMillis,
+        bytes: recordBytes(record),
+        messageId: record.messageId,
+        ttlMillis: record.ttlMillis,
+        rollup: record.rollup
+      })
+    }
+    const sequence = this.index.lastSequence
+    const committed = this.commits.add(ticket, sequence)
+    if (ticket === 0) this.notify()
+    const next = this.index.nextExpiryMillis()
+    if (next !== Number.POSITIVE_INFINITY) this.expiry.set(next + expiryStepMillis)
+    return { sequence, duplicate: false, committed }
+  }
+
+  /** Keeps a removal and applies it; answers what it removed and how to wait for it. */
+  remove<A>(removal: (nowMillis: number) => Removal, apply: () => A, operation: string) {
+    const unusable = this.unusable(operation)
+    if (unusable !== undefined) return unusable
+    this.expire()
+    const ticket = this.store.remove(removal(this.nowMillis()))
+    if (ticket instanceof StoreFailure) return this.fail(ticket, operation)
+    const removed = apply()
+    return { removed, committed: this.commits.add(ticket, this.index.lastSequence) }
+  }
+
+  /** The next records a cursor comes to, up to `limit`; empty when there are none now. */
+  chunk(
+    cursor: TopicCursor,
+    limit: number,
+    recordsMax: number,
+    operation: string
+  ): ReadonlyArray<TopicRecord> | BrokerError {
+    if (this.closed !== undefined) return this.closed(operation)
+    this.index.expire(this.nowMillis())
+    const end = Math.min(limit, this.visible)
+    const sequences: Array<number> = []
+    let bytes = 0
+    while (sequences.length < Math.min(recordsMax, chunkRecordsMax) && bytes < chunkBytesMax) {
+      const sequence = cursor.next(end)
+      if (sequence === 0) break
+      sequences.push(sequence)
+      bytes += this.index.records.bytesOf(sequence)
+    }
+    return this.records(sequences, operation)
+  }
+
+  /** These records, which the index says are there. */
+  records(sequences: ReadonlyArray<number>, operation: string): ReadonlyArray<TopicRecord> | BrokerError {
+    if (sequences.length === 0) return []
+    const records = this.store.read(sequences)
+    return records instanceof StoreFailure ? storageError(records, operation) : records
+  }
+
+  /** Calls `watcher` whenever more may be shown, or the topic closes; answers how to stop. */
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher)
+    return () => this.watchers.delete(watcher)
+  }
+
+  /** Waits until more than `seen` may be shown, or the topic closes. */
+  waitBeyond(seen: number): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (this.visible > seen || this.closed !== undefined) {
+        resume(Effect.void)
+        return
+      }
+      const stop = this.watch(() => {
+        stop()
+        resume(Effect.void)
+      })
+      return Effect.sync(stop)
+    })
+  }
+
+  /** The topic is deleted: everybody who uses it is told. */
+  delete(): void {
+    const { name } = this.settings
+    this.close((operation) =>
+      notFoundError("topic", operation, `Topic ${name} was deleted: open it again to make it anew.`)
+    )
+  }
+
+  /** Lets go of timers and waiters, with this answer for those who come later. */
+  close(error: (operation: string) => BrokerError): void {
+    this.closed = error
+    this.expiry.stop()
+    this.commits.fail(error(`append to ${this.settings.name}`))
+    this.notify()
+  }
+
+  private unusable(operation: string): BrokerError | undefined {
+    if (this.closed !== undefined) return this.closed(operation)
+    return this.failure === undefined ? undefined : storageError(this.failure, operation)
+  }
+
+  /** Refuses all further changes; what was visible can still be read. */
+  private fail(failure: StoreFailure, operation = `append to ${this.settings.name}`): BrokerError {
+    this.failure ??= failure
+    const error = storageError(failure, operation)
+    this.commits.fail(error)
+    return error
+  }
+
+  private notify(): void {
+    for (const watcher of Array.from(this.watchers)) watcher()
+  }
+}
