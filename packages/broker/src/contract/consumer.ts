@@ -15,7 +15,8 @@ export const consumer: ReadonlyArray<ContractTest> = [
       yield* Consumer.run({
         topic,
         subscription: { name: "s", ackWait: "600 millis" },
-        concurrency: 3,
+        // One more than there are records: a redelivery would find room.
+        concurrency: 4,
         handle: ({ attempt, record }) =>
           Effect.gen(function* () {
             handled.push([record.sequence, attempt])

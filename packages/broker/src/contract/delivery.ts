@@ -228,7 +228,7 @@ export const delivery: ReadonlyArray<ContractTest> = [
         "all six are done",
         Effect.sync(() => done.length),
         (n) => n === 6
-      )
+      ).pipe(Effect.raceFirst(Fiber.joinAll(workers)))
       yield* Fiber.interruptAll(workers)
       assert.deepStrictEqual(done, range(1, 6))
       assert.deepStrictEqual(
