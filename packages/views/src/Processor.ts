@@ -17,7 +17,7 @@ export interface Board {
   position: PartitionFold.Position
   /** Every record of the partition up to this input sequence is folded, and what came out is committed. */
   settled: number
-  /** True when no record waits for its chunk to become full. */
+  /** False from the moment a chunk is taken until all its records are folded and committed. */
   isIdle: boolean
   /** Chunks told and not handled yet; the run counts up, the processor down. */
   waiting: number
@@ -131,6 +131,7 @@ export const spawn = <State, Output>(host: Host<State, Output>, name: string, bo
     Start: () => guarded(start),
     ChunkArrived: (message: ChunkArrived) => {
       board.waiting--
+      board.isIdle = false
       return guarded(chunkArrived(message)).pipe(
         // The run learns of it by `onFailure`; a tell has nobody to answer.
         Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.void)),

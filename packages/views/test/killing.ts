@@ -1,0 +1,72 @@
+/** A broker that ends its user at one chosen write, like kill -9: nothing after that write happens. */
+import { Broker, type Topic } from "@troupe/broker"
+import { ActorSystem } from "@troupe/runtime"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type View, type ViewError, Views } from "../src/index.ts"
+import { outputTopic, stateTopic } from "../src/View.ts"
+
+/** Counts the appends to these topics, and stops everything at one of them. */
+export interface Killer {
+  readonly broker: Broker["Service"]
+  /** Ends when the write was reached. */
+  readonly killed: Effect.Effect<void>
+  /** Writes seen so far. */
+  readonly writes: () => number
+}
+
+/** Stops at the write `at` (1, 2, …): before the broker has it, or after, with the answer lost. */
+export const killer = (
+  broker: Broker["Service"],
+  topics: ReadonlyArray<string>,
+  at: number,
+  when: "before" | "after"
+): Killer => {
+  const reached = Deferred.makeUnsafe<void>()
+  let writes = 0
+  const die = Effect.suspend(() => {
+    Deferred.doneUnsafe(reached, Effect.void)
+    return Effect.never
+  })
+  const wrap = (topic: Topic): Topic => ({
+    ...topic,
+    append: (request) =>
+      Effect.suspend(() => {
+        writes++
+        if (writes > at) return Effect.never
+        if (writes < at) return topic.append(request)
+        return when === "before" ? die : Effect.andThen(topic.append(request), die)
+      })
+  })
+  return {
+    broker: {
+      ...broker,
+      topic: (spec) =>
+        Effect.map(broker.topic(spec), (topic) => (topics.includes(topic.name) ? wrap(topic) : topic))
+    },
+    killed: Deferred.await(reached),
+    writes: () => writes
+  }
+}
+
+/** The names of the topics that a view writes. */
+export const topicsOf = (view: { readonly name: string; readonly version: number }): Array<string> => [
+  outputTopic(view),
+  stateTopic(view)
+]
+
+/** Runs a view in an actor system of its own, like a process would, until `until` ends. */
+export const asProcess = <State, Output, A, E>(
+  view: View.View<State, Output>,
+  options: Views.RunOptions,
+  broker: Broker["Service"],
+  until: (
+    running: Effect.Success<ReturnType<typeof Views.run>>
+  ) => Effect.Effect<A, E, Scope.Scope | ActorSystem>
+): Effect.Effect<A, E | ViewError> =>
+  Effect.flatMap(Views.run(view, options), until).pipe(
+    Effect.scoped,
+    Effect.provideService(Broker, broker),
+    Effect.provide(ActorSystem.layer, { local: true })
+  )
