@@ -1,0 +1,16 @@
+export { BatchView } from "./log/BatchView.ts"
+export type { FsyncPolicy } from "./log/GroupCommit.ts"
+export { Log, type LogOptions } from "./log/Log.ts"
+export { LogCorrupt, type LogError, LogFailed, LogUnsupported } from "./log/LogError.ts"
+export type { LogRecord } from "./log/LogRecord.ts"
+export type {
+  ReadableLog,
+  ReadOnlyLog,
+  RecordAt,
+  Retained,
+  RetentionBounds,
+  SealedSegment,
+  WritableLog
+} from "./log/ReadableLog.ts"
+export type { RecoveryReport } from "./log/Recovery.ts"
+export { SubjectFilter } from "./log/SubjectFilter.ts"

@@ -1,0 +1,79 @@
+import { type BatchHeader, batchHeaderBytes } from "./BatchHeader.ts"
+import { align4, align8 } from "./LittleEndian.ts"
+
+/** Bits of the header's `columns`: which columns the body has, in this order; the last bit widens the subject ids. */
+export const batchColumn = {
+  end: 1 << 0,
+  timeDelta: 1 << 1,
+  keyEnd: 1 << 2,
+  subjectId: 1 << 3,
+  headerEnd: 1 << 4,
+  offsetDelta: 1 << 5,
+  flags: 1 << 6,
+  wideSubjectIds: 1 << 7
+} as const
+
+/** Where each column begins, in bytes from the start of the batch; −1 for a column that is not there. */
+export interface ColumnLayout {
+  readonly end: number
+  readonly timeDelta: number
+  readonly keyEnd: number
+  readonly subjectId: number
+  readonly headerEnd: number
+  readonly offsetDelta: number
+  readonly flags: number
+  /** Where the key heap begins: `heapStart` of the header. */
+  readonly heapStart: number
+}
+
+/** The layout of `count` records with these columns: each column begins at a multiple of 4. */
+export const columnLayout = (columns: number, count: number): ColumnLayout => {
+  let at = batchHeaderBytes
+  const column = (bit: number, width: number): number => {
+    if ((columns & bit) === 0) return -1
+    const here = at
+    at = align4(at + count * width)
+    return here
+  }
+  return {
+    end: column(batchColumn.end, 4),
+    timeDelta: column(batchColumn.timeDelta, 4),
+    keyEnd: column(batchColumn.keyEnd, 4),
+    subjectId: column(batchColumn.subjectId, (columns & batchColumn.wideSubjectIds) === 0 ? 2 : 4),
+    headerEnd: column(batchColumn.headerEnd, 4),
+    offsetDelta: column(batchColumn.offsetDelta, 4),
+    flags: column(batchColumn.flags, 1),
+    heapStart: at
+  }
+}
+
+/** Where the heaps of a batch lie: keys from `heapStart`, then headers, then values up to `valueStart + valueBytes`. */
+export interface HeapLayout {
+  readonly headerStart: number
+  readonly valueStart: number
+  readonly valueBytes: number
+}
+
+/**
+ * Checks that a batch whose checksums hold is also built as the format says, and answers where its parts are;
+ * otherwise a sentence that says what does not fit.
+ */
+export const checkLayout = (
+  header: BatchHeader,
+  view: DataView,
+  at: number
+): { readonly columns: ColumnLayout; readonly heaps: HeapLayout } | string => {
+  const { columns, count } = header
+  if (count > 0 && (columns & (batchColumn.end | batchColumn.timeDelta)) !== 3) return "a column is missing"
+  const layout = columnLayout(columns, count)
+  if (layout.heapStart !== header.heapStart) return "heapStart is not the end of the columns"
+  if (header.length > view.byteLength - at || layout.heapStart > header.length)
+    return "columns pass the end of the batch"
+  const lastOf = (column: number): number =>
+    column < 0 || count === 0 ? 0 : view.getUint32(at + column + (count - 1) * 4, true)
+  const headerStart = layout.heapStart + lastOf(layout.keyEnd)
+  const valueStart = headerStart + lastOf(layout.headerEnd)
+  const valueBytes = lastOf(layout.end)
+  if (align8(valueStart + valueBytes) !== header.length) return "heaps do not fill the batch"
+  return { columns: layout, heaps: { headerStart, valueStart, valueBytes } }
+}

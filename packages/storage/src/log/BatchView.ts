@@ -1,0 +1,184 @@
+import { batchColumn, type ColumnLayout, checkLayout, type HeapLayout } from "./BatchColumns.ts"
+import { type BatchHeader, controlKind, controlKindOf, isControl } from "./BatchHeader.ts"
+import type { SubjectDictionary } from "./SubjectDictionary.ts"
+import type { SubjectFilter } from "./SubjectFilter.ts"
+
+/** Bits of a record's `flags`: 0 is a tombstone, 4 to 7 are the owner's mark. */
+export const recordFlag = { tombstone: 1, markShift: 4 } as const
+
+const utf8 = new TextDecoder()
+const nothing: Uint8Array = new Uint8Array(0)
+
+/**
+ * One batch of records as it lies in the file: typed arrays over the bytes, and accessors by row.
+ *
+ * Rows are `0 … count − 1`; those before `start` come before the sequence that was asked for. No object is made for a
+ * record: loop over the rows and take what is needed. Views stay valid for as long as they are held.
+ */
+export class BatchView {
+  /** Sequence of row 0. A control batch has the sequence of the record that comes after it. */
+  readonly baseSequence: number
+  /** Rows. */
+  readonly count: number
+  /** The sequence after the last row: where to read on. */
+  readonly nextSequence: number
+  /** The first row at or after the sequence that was asked for. */
+  readonly start: number
+  /** True when the rows are what `appendControl` was given, not records. */
+  readonly isControl: boolean
+  /** The whole batch as it is in the file, header and padding too. */
+  readonly bytes: Uint8Array
+  /** Epoch of the writer. */
+  readonly epoch: number
+  /** Time of the earliest row, in milliseconds since 1970. */
+  readonly baseTimeMillis: number
+  private readonly columns: number
+  private readonly layout: ColumnLayout
+  private readonly heaps: HeapLayout
+  private readonly dictionary: SubjectDictionary
+  private endsColumn: Uint32Array | undefined
+  private deltasColumn: Uint32Array | undefined
+  private subjectsColumn: Uint16Array | Uint32Array | undefined
+
+  constructor(
+    bytes: Uint8Array,
+    header: BatchHeader,
+    parts: { readonly columns: ColumnLayout; readonly heaps: HeapLayout },
+    dictionary: SubjectDictionary,
+    from: number
+  ) {
+    this.bytes = bytes
+    this.baseSequence = header.baseSequence
+    this.count = header.count
+    this.nextSequence = header.baseSequence + header.span
+    this.isControl = isControl(header)
+    this.start = this.isControl ? 0 : Math.max(0, from - header.baseSequence)
+    this.epoch = header.epoch
+    this.baseTimeMillis = header.baseTimeMillis
+    this.columns = header.columns
+    this.layout = parts.columns
+    this.heaps = parts.heaps
+    this.dictionary = dictionary
+  }
+
+  /** End of each value in `values`; the first begins at 0. */
+  get ends(): Uint32Array {
+    this.endsColumn ??= this.words(this.layout.end)
+    return this.endsColumn
+  }
+
+  /** Milliseconds of each row after `baseTimeMillis`. */
+  get timeDeltas(): Uint32Array {
+    this.deltasColumn ??= this.words(this.layout.timeDelta)
+    return this.deltasColumn
+  }
+
+  /** Number of each row's subject in its segment, 0 for none; `undefined` when no row has one. */
+  get subjectIds(): Uint16Array | Uint32Array | undefined {
+    if (this.layout.subjectId < 0) return undefined
+    this.subjectsColumn ??=
+      (this.columns & batchColumn.wideSubjectIds) === 0
+        ? new Uint16Array(this.bytes.buffer, this.bytes.byteOffset + this.layout.subjectId, this.count)
+        : this.words(this.layout.subjectId)
+    return this.subjectsColumn
+  }
+
+  /** All values, one after the other. */
+  get values(): Uint8Array {
+    return this.bytes.subarray(this.heaps.valueStart, this.heaps.valueStart + this.heaps.valueBytes)
+  }
+
+  /** Sequence of a row. */
+  sequence(row: number): number {
+    return this.isControl ? this.baseSequence : this.baseSequence + row
+  }
+
+  /** Time of a row, in milliseconds since 1970. */
+  timeMillis(row: number): number {
+    return this.baseTimeMillis + (this.timeDeltas[row] as number)
+  }
+
+  /** Value of a row: a view, not a copy. */
+  value(row: number): Uint8Array {
+    const { valueStart } = this.heaps
+    const begin = row === 0 ? 0 : (this.ends[row - 1] as number)
+    return this.bytes.subarray(valueStart + begin, valueStart + (this.ends[row] as number))
+  }
+
+  /** Key of a row; empty when it has none. */
+  key(row: number): Uint8Array {
+    return this.slice(this.layout.keyEnd, this.layout.heapStart, row)
+  }
+
+  /** Headers of a row, as its writer encoded them; empty when it has none. */
+  headers(row: number): Uint8Array {
+    return this.slice(this.layout.headerEnd, this.heaps.headerStart, row)
+  }
+
+  /** Subject of a row, or `undefined` when it has none. */
+  subject(row: number): string | undefined {
+    const id = this.subjectIds?.[row] ?? 0
+    return id === 0 ? undefined : this.dictionary.names[id]
+  }
+
+  /** True when the row says that its key is deleted. */
+  isTombstone(row: number): boolean {
+    return (this.flags(row) & recordFlag.tombstone) !== 0
+  }
+
+  /** The owner's four bits of a row, 0 to 15. */
+  mark(row: number): number {
+    return this.flags(row) >>> recordFlag.markShift
+  }
+
+  /** The rows from `start` on whose subject the filter takes. */
+  select(filter: SubjectFilter): Uint32Array {
+    const wanted = filter.idsIn(this.dictionary)
+    const rows = new Uint32Array(this.count - this.start)
+    const ids = this.subjectIds
+    let taken = 0
+    for (let row = this.start; row < this.count; row++) {
+      // The write is unconditional and the step is not: no branch to mispredict.
+      rows[taken] = row
+      taken += wanted[ids === undefined ? 0 : (ids[row] as number)] as number
+    }
+    return rows.subarray(0, taken)
+  }
+
+  private flags(row: number): number {
+    return this.layout.flags < 0 ? 0 : (this.bytes[this.layout.flags + row] as number)
+  }
+
+  private words(at: number): Uint32Array {
+    return at < 0
+      ? new Uint32Array(0)
+      : new Uint32Array(this.bytes.buffer, this.bytes.byteOffset + at, this.count)
+  }
+
+  private slice(column: number, heap: number, row: number): Uint8Array {
+    if (column < 0) return nothing
+    const ends = this.words(column)
+    const begin = row === 0 ? 0 : (ends[row - 1] as number)
+    return this.bytes.subarray(heap + begin, heap + (ends[row] as number))
+  }
+}
+
+/** A view of a batch whose checksums hold, or a sentence that says why it is not built as the format says. */
+export const viewBatch = (
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  header: BatchHeader,
+  dictionary: SubjectDictionary,
+  from: number
+): BatchView | string => {
+  const parts = checkLayout(header, view, at)
+  if (typeof parts === "string") return parts
+  return new BatchView(bytes.subarray(at, at + header.length), header, parts, dictionary, from)
+}
+
+/** Adds the subjects that a control batch names to the dictionary. */
+export const learnSubjects = (batch: BatchView, header: BatchHeader, dictionary: SubjectDictionary): void => {
+  if (!batch.isControl || controlKindOf(header) !== controlKind.subjects) return
+  for (let row = 0; row < batch.count; row++) dictionary.idOf(utf8.decode(batch.value(row)))
+}

@@ -1,0 +1,203 @@
+import type { Durability } from "@troupe/broker"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { isLogError, type LogFailed, logFailed } from "./LogError.ts"
+import type { LogWriter } from "./LogWriter.ts"
+
+/** When what is written is synced to the device. */
+export type FsyncPolicy = "always" | "never" | { readonly intervalMillis: number }
+
+type Promised = Deferred.Deferred<void, LogFailed>
+
+interface Group {
+  /** Everything appended before this mark is in the group. */
+  readonly mark: number
+  /** The sequence after its last record. */
+  readonly sequence: number
+  promised: Promised | undefined
+}
+
+/**
+ * Decides when appended records count as kept, and answers all who wait for the same write or sync with one promise.
+ *
+ * While one sync runs the next group collects. `wake` is the only thing that has to be called from outside: once after
+ * the first append into an empty batch.
+ */
+export class GroupCommit {
+  /** The sequence below which records hold the durability class. */
+  settledTo: number
+  private readonly writer: LogWriter
+  private readonly durability: Durability
+  private readonly policy: FsyncPolicy
+  private readonly onSettled: () => void
+  private settledMark = 0
+  private collecting: Promised | undefined
+  private running: Group | undefined
+  private syncing = false
+  private flushWanted = false
+  private whenIdle: (() => void) | undefined
+
+  constructor(writer: LogWriter, durability: Durability, policy: FsyncPolicy, onSettled: () => void) {
+    this.writer = writer
+    this.durability = durability
+    this.policy = policy
+    this.onSettled = onSettled
+    this.settledTo = writer.writtenTo
+  }
+
+  /** Answers when the record of this sequence holds the durability class. */
+  durable(sequence: number): Effect.Effect<void, LogFailed> {
+    if (sequence < this.settledTo) return Effect.void
+    if (this.writer.failure !== undefined) return Effect.fail(this.writer.failure)
+    if (sequence >= this.writer.nextSequence)
+      return Effect.die(new RangeError(`sequence ${sequence} was never appended`))
+    if (this.durability === "memory") return Effect.void
+    if (this.running !== undefined && sequence < this.running.sequence) return this.wait(this.running)
+    return this.waitForCollecting()
+  }
+
+  /** Answers when everything appended so far, controls too, is written and holds the durability class. */
+  flushed(): Effect.Effect<void, LogFailed> {
+    if (this.writer.failure !== undefined) return Effect.fail(this.writer.failure)
+    if (this.settledMark >= this.writer.mark) return Effect.void
+    if (this.running !== undefined && this.running.mark >= this.writer.mark) return this.wait(this.running)
+    const waiting = this.waitForCollecting()
+    this.flushWanted = true
+    this.wake()
+    if (this.durability === "disk") this.startSync()
+    return waiting
+  }
+
+  /** Writes what is open and does what the policy says. Call it when a batch has been begun and the turn is over. */
+  wake(): void {
+    if (this.writer.failure !== undefined) {
+      this.reject(this.writer.failure)
+      return
+    }
+    if (this.durability !== "disk") {
+      if (this.write())
+        this.settle({
+          mark: this.writer.mark,
+          sequence: this.writer.nextSequence,
+          promised: this.takeCollecting()
+        })
+    } else if (this.policy !== "always") {
+      this.write()
+    }
+    if (this.policy === "always" || this.writer.needsSeal) this.startSync()
+  }
+
+  /** Syncs what is not synced yet: the tick of policy `interval`. */
+  tick(): void {
+    if (this.writer.failure === undefined && (this.writer.needsSync || this.writer.hasOpen)) this.startSync()
+  }
+
+  /** Waits for the running sync, writes and syncs the rest, and closes the writer. `done` is called once. */
+  close(done: () => void): void {
+    if (this.syncing) {
+      this.whenIdle = () => this.close(done)
+      return
+    }
+    const failed = this.writer.failure
+    const group = {
+      mark: this.writer.mark,
+      sequence: this.writer.nextSequence,
+      promised: this.takeCollecting()
+    }
+    try {
+      this.writer.close()
+    } catch (error) {
+      this.rejectGroup(group, this.asFailure(error))
+      done()
+      return
+    }
+    if (failed === undefined) this.settle(group)
+    else this.rejectGroup(group, failed)
+    this.onSettled()
+    done()
+  }
+
+  private startSync(): void {
+    if (this.syncing || !this.write()) return
+    this.flushWanted = false
+    if (!this.writer.needsSync) return
+    this.syncing = true
+    // Class `os` was answered by the write; then the sync has nobody waiting for it.
+    const group = {
+      mark: this.writer.mark,
+      sequence: this.writer.nextSequence,
+      promised: this.takeCollecting()
+    }
+    this.running = group
+    this.writer.sync((failure) => {
+      this.syncing = false
+      this.running = undefined
+      if (failure === undefined) this.settle(group)
+      else {
+        this.rejectGroup(group, failure)
+        this.reject(failure)
+      }
+      const idle = this.whenIdle
+      this.whenIdle = undefined
+      if (idle !== undefined) idle()
+      else if (failure === undefined && this.wantsAnother()) this.startSync()
+    })
+  }
+
+  private wantsAnother(): boolean {
+    if (this.policy === "always" || (this.flushWanted && this.durability === "disk")) {
+      return this.writer.hasOpen || this.writer.needsSync
+    }
+    return this.writer.needsSeal
+  }
+
+  private write(): boolean {
+    try {
+      this.writer.write()
+      return true
+    } catch (error) {
+      this.reject(this.asFailure(error))
+      return false
+    }
+  }
+
+  private settle(group: Group): void {
+    this.settledMark = Math.max(this.settledMark, group.mark)
+    const moved = group.sequence > this.settledTo
+    if (moved) this.settledTo = group.sequence
+    if (group.promised !== undefined) Deferred.doneUnsafe(group.promised, Exit.void)
+    if (moved) this.onSettled()
+  }
+
+  private reject(failure: LogFailed): void {
+    const promised = this.takeCollecting()
+    if (promised !== undefined) Deferred.doneUnsafe(promised, Exit.fail(failure))
+    this.onSettled()
+  }
+
+  private rejectGroup(group: Group, failure: LogFailed): void {
+    if (group.promised !== undefined) Deferred.doneUnsafe(group.promised, Exit.fail(failure))
+  }
+
+  private wait(group: Group): Effect.Effect<void, LogFailed> {
+    group.promised ??= Deferred.makeUnsafe<void, LogFailed>()
+    return Deferred.await(group.promised)
+  }
+
+  private waitForCollecting(): Effect.Effect<void, LogFailed> {
+    this.collecting ??= Deferred.makeUnsafe<void, LogFailed>()
+    return Deferred.await(this.collecting)
+  }
+
+  private takeCollecting(): Promised | undefined {
+    const promised = this.collecting
+    this.collecting = undefined
+    return promised
+  }
+
+  private asFailure(error: unknown): LogFailed {
+    if (isLogError(error) && error._tag === "LogFailed") return error
+    return logFailed("write", this.writer.active.path, error)
+  }
+}

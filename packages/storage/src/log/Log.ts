@@ -1,0 +1,167 @@
+import type { Durability } from "@troupe/broker"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { FileSystem } from "../disk/FileSystem.ts"
+import { ensureDirectory } from "../disk/wholeFile.ts"
+import type { FsyncPolicy } from "./GroupCommit.ts"
+import { attempt as attemptAt } from "./LogAttempt.ts"
+import { type LogError, LogFailed } from "./LogError.ts"
+import { LogReader } from "./LogReader.ts"
+import { LogWriter } from "./LogWriter.ts"
+import { OpenLog } from "./OpenLog.ts"
+import type { ReadOnlyLog, SealedSegment, WritableLog } from "./ReadableLog.ts"
+import { recoverLog, surveyReadable } from "./Recovery.ts"
+
+/** What a log is and how it is written. */
+export interface LogOptions {
+  /** Its own directory, made when it is not there. One process at a time may have it open to write. */
+  readonly directory: string
+  /**
+   * What an acknowledged record survives: `memory` nothing but this process, `os` the end of the process, `disk` a
+   * power cut. There is no default.
+   */
+  readonly durability: Durability
+  /**
+   * When written bytes are synced. `always`: as soon as the one sync before is done, which groups by itself;
+   * `intervalMillis`: at most that late; `never`: only full segments and on close. Class `disk` needs one of the first two,
+   * and its acknowledgements wait for it. Default: `always` for `disk`, `never` otherwise.
+   */
+  readonly fsync?: FsyncPolicy
+  /** Bytes after which the next segment begins; default 64 MiB, at most 1 GiB. */
+  readonly segmentBytes?: number
+  /** Age after which the next segment begins, by the times of the records; default: none. */
+  readonly segmentMillis?: number
+  /** Bytes of values after which a batch is written without waiting for the turn to end; default 1 MiB. */
+  readonly batchBytes?: number
+  /** Records after which it is; default 8 192. */
+  readonly batchRecords?: number
+  /** How long an open batch waits for more before it is written; default 0: until the end of the turn. */
+  readonly lingerMillis?: number
+  /** Gets each full segment before retention removes it; when it fails the segment stays and `retain` fails. */
+  readonly archive?: (segment: SealedSegment) => Effect.Effect<void, unknown>
+}
+
+/** An open log. */
+export type Log = WritableLog
+
+const indexSpacing = 32 * 1024
+const segmentBytesMax = 1024 * 1024 * 1024
+
+const mistakeIn = (options: LogOptions): string | undefined => {
+  const { batchBytes = 1, batchRecords = 1, segmentBytes = 1, fsync } = options
+  if (options.durability === "disk" && fsync === "never")
+    return 'durability "disk" needs fsync "always" or an interval'
+  if (!(segmentBytes >= 1 && segmentBytes <= segmentBytesMax))
+    return `segmentBytes is 1 to ${segmentBytesMax}`
+  if (!(batchBytes >= 1 && batchBytes <= segmentBytesMax / 4)) return "batchBytes is 1 to 256 MiB"
+  if (!(batchRecords >= 1 && batchRecords <= 1 << 20)) return "batchRecords is 1 to 1048576"
+  if (new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1)
+    return "a big-endian machine cannot map the columns"
+  return undefined
+}
+
+/**
+ * Opens a log to write and read, making it when it is not there; closing the scope writes, syncs and closes it.
+ *
+ * Opening recovers: a torn or reordered unsynced end is cut (`log.recovery` says what), damage below the synced line is
+ * `LogCorrupt` and changes nothing.
+ */
+const open = Effect.fn("Log.open")(function* (
+  options: LogOptions
+): Effect.fn.Return<Log, LogError, Scope.Scope> {
+  const mistake = mistakeIn(options)
+  if (mistake !== undefined) return yield* Effect.die(new TypeError(mistake))
+  const { directory, durability } = options
+  const fs = yield* FileSystem
+  const nowMillis = yield* Clock.currentTimeMillis
+  const logId = {
+    low: yield* Random.nextIntBetween(0, 0xffff_ffff),
+    high: yield* Random.nextIntBetween(0, 0xffff_ffff)
+  }
+  const context = yield* Effect.context<never>()
+  const retaining = yield* Semaphore.make(1)
+  const fsync = options.fsync ?? (durability === "disk" ? "always" : "never")
+  const linger = options.lingerMillis ?? 0
+  const log = yield* Effect.acquireRelease(
+    attemptAt("open", directory, () => {
+      ensureDirectory(fs, directory)
+      const { segments, report } = recoverLog(fs, directory, indexSpacing)
+      const shape = {
+        directory,
+        segmentBytes: options.segmentBytes ?? 64 * 1024 * 1024,
+        segmentMillis: options.segmentMillis ?? Number.POSITIVE_INFINITY,
+        room: {
+          records: options.batchRecords ?? 8192,
+          valueBytes: options.batchBytes ?? 1024 * 1024,
+          heapBytes: 256 * 1024
+        },
+        indexSpacing
+      }
+      return new OpenLog({
+        fs,
+        directory,
+        writer: new LogWriter(fs, shape, segments, logId, nowMillis),
+        recovery: report,
+        durability,
+        fsync,
+        retaining,
+        archive: options.archive,
+        schedule:
+          linger === 0
+            ? (task) => queueMicrotask(task)
+            : (task) => void Effect.runForkWith(context)(Effect.delay(Effect.sync(task), linger))
+      })
+    }),
+    (opened) => opened.close
+  )
+  if (typeof fsync === "object") {
+    yield* Effect.sync(() => log.commit.tick()).pipe(
+      Effect.delay(fsync.intervalMillis),
+      Effect.forever,
+      Effect.forkScoped
+    )
+  }
+  return log
+})
+
+/**
+ * Opens a log to read what was in it, without changing a byte: for another process, and for a damaged log, which is
+ * readable up to the damage.
+ */
+const openReadOnly = Effect.fn("Log.openReadOnly")(function* (options: {
+  readonly directory: string
+}): Effect.fn.Return<ReadOnlyLog, LogError, Scope.Scope> {
+  const fs = yield* FileSystem
+  const { directory } = options
+  const found = yield* attemptAt("open", directory, () => surveyReadable(fs, directory, indexSpacing))
+  const { damage, segments } = found
+  const last = segments[segments.length - 1]
+  if (last === undefined) return yield* new LogFailed({ operation: "open", file: directory, code: "ENOENT" })
+  const reader = yield* Effect.acquireRelease(
+    Effect.sync(() => new LogReader(fs, segments)),
+    (r) => Effect.sync(() => r.close())
+  )
+  const end = last.nextSequence
+  return {
+    damage,
+    firstSequence: reader.firstSequence,
+    endSequence: end,
+    bytes: segments.reduce((sum, segment) => sum + segment.size, 0),
+    lastTimeMillis: Math.max(...segments.map((segment) => segment.maxTimeMillis)),
+    read: (from, maxBytes, filter) => reader.read(from, maxBytes, end, filter),
+    scan: (scanned) => reader.scan(scanned?.from ?? reader.firstSequence, scanned?.maxBytes ?? 1024 * 1024),
+    recordAt: (sequence) => reader.at(sequence, end),
+    sequenceAt: (timeMillis) => reader.sequenceAt(timeMillis, end)
+  }
+})
+
+/** A segmented append-only log in a directory of files. */
+export const Log = {
+  open,
+  openReadOnly,
+  /** Runs a plain function that reads or appends as an Effect: what it throws becomes a typed `LogError`. */
+  attempt: <A>(run: () => A): Effect.Effect<A, LogError> => attemptAt("use", "log", run)
+}

@@ -1,0 +1,254 @@
+import type { FileSystem } from "../disk/FileSystem.ts"
+import { readFully } from "../disk/wholeFile.ts"
+import {
+  type BatchHeader,
+  batchHeaderBytes,
+  controlKind,
+  controlKindOf,
+  isBodyValid,
+  isControl,
+  readBatchHeader
+} from "./BatchHeader.ts"
+import { type BatchView, viewBatch } from "./BatchView.ts"
+import { LogCorrupt, logFailed } from "./LogError.ts"
+import { logIdSeed } from "./LogId.ts"
+import type { Segment } from "./Segment.ts"
+import type { SubjectFilter } from "./SubjectFilter.ts"
+
+const handlesMax = 64
+const pointReadBytes = 64 * 1024
+
+/** A stretch of one segment, read into memory. */
+interface Chunk {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  /** Where in the file it begins. */
+  readonly position: number
+}
+
+/**
+ * The reading half of a log: chunks from the page cache, synchronously, both checksums of each batch checked.
+ *
+ * Throws `LogCorrupt` for damaged bytes and `LogFailed` when the disk cannot be read.
+ */
+export class LogReader {
+  private readonly fs: FileSystem
+  private readonly segments: Array<Segment>
+  private readonly opened: Array<Segment> = []
+  private readonly seed: number
+  private lastPoint: BatchView | undefined
+
+  constructor(fs: FileSystem, segments: Array<Segment>) {
+    this.fs = fs
+    this.segments = segments
+    this.seed = logIdSeed((segments[0] as Segment).header.logId)
+  }
+
+  /** The first sequence there is, or the next one when there are no records. */
+  get firstSequence(): number {
+    return (this.segments[0] as Segment).baseSequence
+  }
+
+  /**
+   * Batches of records from `from` on and below `end`, about `maxBytes` of them and at least one; none when there are
+   * none. With a filter, full segments without any of its subjects are passed over.
+   */
+  read(from: number, maxBytes: number, end: number, filter?: SubjectFilter): Array<BatchView> {
+    const out: Array<BatchView> = []
+    let budget = maxBytes
+    for (let k = this.segmentOf(from); k < this.segments.length; k++) {
+      const segment = this.segments[k] as Segment
+      if (segment.baseSequence >= end) break
+      const isLast = k === this.segments.length - 1
+      if (filter !== undefined && !isLast && !filter.wantsAnyOf(segment.subjects)) continue
+      const spent = this.readSegment(segment, from, budget, end, out)
+      budget -= spent
+      if (budget <= 0) break
+    }
+    return out
+  }
+
+  /** Every batch of records and of the owner's controls, in file order, in groups of about `maxBytes`. */
+  *scan(from: number, maxBytes: number): Generator<ReadonlyArray<BatchView>, void, void> {
+    for (let k = this.segmentOf(from); k < this.segments.length; k++) {
+      const segment = this.segments[k] as Segment
+      let position = segment.index.locate(from - segment.baseSequence)
+      while (position >= 0 && position < segment.size) {
+        const group: Array<BatchView> = []
+        const chunk = this.chunk(segment, position, maxBytes)
+        position = this.each(segment, chunk, (header, at) => {
+          const past = isControl(header)
+            ? controlKindOf(header) !== controlKind.owner || header.baseSequence < from
+            : header.baseSequence + header.span <= from
+          if (!past) group.push(this.viewOf(segment, chunk, at, header, from))
+          return true
+        })
+        if (group.length > 0) yield group
+      }
+    }
+  }
+
+  /** The batch and row of one record, or `undefined` when the log does not hold it. */
+  at(sequence: number, end: number): { readonly batch: BatchView; readonly row: number } | undefined {
+    const first = this.segments[0] as Segment
+    if (sequence < first.baseSequence || sequence >= end) return undefined
+    const known = this.lastPoint
+    if (known === undefined || sequence < known.baseSequence || sequence >= known.nextSequence) {
+      this.lastPoint = this.read(sequence, pointReadBytes, end)[0]
+    }
+    const batch = this.lastPoint
+    if (batch === undefined || sequence < batch.baseSequence || sequence >= batch.nextSequence)
+      return undefined
+    return { batch, row: sequence - batch.baseSequence }
+  }
+
+  /** The sequence of the first record whose time is `timeMillis` or later; `end` when there is none. */
+  sequenceAt(timeMillis: number, end: number): number {
+    const segment = this.segments.find((s) => s.maxTimeMillis >= timeMillis)
+    if (segment === undefined) return end
+    let position = segment.index.locateTime(timeMillis)
+    let found = -1
+    while (position >= 0 && position < segment.size && found < 0) {
+      const chunk = this.chunk(segment, position, pointReadBytes)
+      position = this.each(segment, chunk, (header, at) => {
+        if (isControl(header) || header.baseTimeMillis + header.maxTimeDeltaMillis < timeMillis) return true
+        const batch = this.viewOf(segment, chunk, at, header, 0)
+        let row = 0
+        while (batch.timeMillis(row) < timeMillis) row++
+        found = batch.sequence(row)
+        return false
+      })
+    }
+    return found < 0 ? end : Math.min(end, found)
+  }
+
+  /** Forgets a segment that is about to be removed. */
+  forget(segment: Segment): void {
+    this.lastPoint = undefined
+    const at = this.opened.indexOf(segment)
+    if (at >= 0) this.opened.splice(at, 1)
+    if (segment.file !== undefined) this.fs.close(segment.file)
+    segment.file = undefined
+  }
+
+  /** Gives all handles back. */
+  close(): void {
+    for (const segment of this.opened.slice()) this.forget(segment)
+  }
+
+  private segmentOf(sequence: number): number {
+    let low = 0
+    let high = this.segments.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if ((this.segments[middle] as Segment).baseSequence <= sequence) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+
+  private readSegment(
+    segment: Segment,
+    from: number,
+    maxBytes: number,
+    end: number,
+    out: Array<BatchView>
+  ): number {
+    let position = segment.index.locate(from - segment.baseSequence)
+    let spent = 0
+    let more = true
+    while (more && position >= 0 && position < segment.size) {
+      const chunk = this.chunk(segment, position, Math.max(maxBytes - spent, pointReadBytes))
+      position = this.each(segment, chunk, (header, at) => {
+        more = header.baseSequence < end && (spent < maxBytes || out.length === 0)
+        if (!more) return false
+        if (isControl(header) || header.baseSequence + header.span <= from) return true
+        out.push(this.viewOf(segment, chunk, at, header, from))
+        spent += header.length
+        return true
+      })
+    }
+    return spent
+  }
+
+  /** Calls `visit` for each whole batch of the chunk until it answers false; answers the position to go on from. */
+  private each(segment: Segment, chunk: Chunk, visit: (header: BatchHeader, at: number) => boolean): number {
+    const { bytes, view } = chunk
+    let at = 0
+    while (at + batchHeaderBytes <= bytes.length) {
+      const header = readBatchHeader(bytes, view, at, this.seed)
+      if (header === undefined)
+        throw this.damaged(segment, chunk, at, "a batch header of this log", "another checksum")
+      if (at + header.length > bytes.length && at > 0) break
+      if (!visit(header, at)) break
+      at += header.length
+    }
+    return chunk.position + at
+  }
+
+  private viewOf(segment: Segment, chunk: Chunk, at: number, header: BatchHeader, from: number): BatchView {
+    if (!isBodyValid(chunk.bytes, at, header)) {
+      throw this.damaged(
+        segment,
+        chunk,
+        at,
+        `a body with checksum ${header.bodyCrc}`,
+        "another checksum",
+        header.length
+      )
+    }
+    const batch = viewBatch(chunk.bytes, chunk.view, at, header, segment.subjects, from)
+    if (typeof batch === "string") {
+      throw this.damaged(segment, chunk, at, "a batch built as the format says", batch, header.length)
+    }
+    return batch
+  }
+
+  private damaged(
+    segment: Segment,
+    chunk: Chunk,
+    at: number,
+    expected: string,
+    found: string,
+    length = batchHeaderBytes
+  ): LogCorrupt {
+    const from = chunk.position + at
+    return new LogCorrupt({
+      file: segment.path,
+      from,
+      to: Math.min(from + length, segment.size),
+      expected,
+      found
+    })
+  }
+
+  /** Reads about `wanted` bytes, and at least the whole batch that begins at `position`. */
+  private chunk(segment: Segment, position: number, wanted: number): Chunk {
+    const rest = segment.size - position
+    const chunk = this.bytesAt(segment, position, Math.min(rest, Math.max(wanted, batchHeaderBytes)))
+    const header = readBatchHeader(chunk.bytes, chunk.view, 0, this.seed)
+    if (header === undefined || header.length <= chunk.bytes.length) return chunk
+    return this.bytesAt(segment, position, Math.min(rest, header.length))
+  }
+
+  private bytesAt(segment: Segment, position: number, length: number): Chunk {
+    // Not from Node's pool: views of columns need the chunk to begin at a multiple of 8.
+    const bytes = Buffer.allocUnsafeSlow(length)
+    try {
+      const got = readFully(this.fs, this.handle(segment), bytes, 0, length, position)
+      const view = new DataView(bytes.buffer, bytes.byteOffset, got)
+      return { bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, got), view, position }
+    } catch (cause) {
+      throw logFailed("read", segment.path, cause)
+    }
+  }
+
+  private handle(segment: Segment): number {
+    if (segment.file !== undefined) return segment.file
+    if (this.opened.length >= handlesMax) this.forget(this.opened[0] as Segment)
+    const file = this.fs.open(segment.path, "read")
+    segment.file = file
+    this.opened.push(segment)
+    return file
+  }
+}

@@ -1,0 +1,379 @@
+import type { FileSystem } from "../disk/FileSystem.ts"
+import { replaceFile, writeFully } from "../disk/wholeFile.ts"
+import { type BatchHeader, controlKind } from "./BatchHeader.ts"
+import { encodeIndexFile } from "./IndexFile.ts"
+import { LogFailed, logFailed } from "./LogError.ts"
+import { inDirectory, indexName, segmentName } from "./LogFiles.ts"
+import { type LogId, logIdSeed } from "./LogId.ts"
+import type { LogRecord } from "./LogRecord.ts"
+import { type BatchPlace, type BatchRoom, controlBatch, OpenBatch } from "./OpenBatch.ts"
+import { Segment } from "./Segment.ts"
+import { encodeSegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
+
+/** How a writer lays its files out. */
+export interface WriterShape {
+  readonly directory: string
+  readonly segmentBytes: number
+  readonly segmentMillis: number
+  readonly room: BatchRoom
+  readonly indexSpacing: number
+}
+
+/** Largest batch there can be, in bytes: what positions and lengths of 32 bits leave room for, and more than anyone should use. */
+export const batchBytesMax: number = 1 << 30
+
+interface Unsealed {
+  readonly segment: Segment
+  readonly file: number
+}
+
+/**
+ * The writing half of a log: one open batch, one active segment, and what is still to be sealed.
+ *
+ * A state machine without Effect: every call is synchronous but `sync`, which answers once. After the first failure of
+ * the file system it throws that failure for ever.
+ */
+export class LogWriter {
+  /** In order; the last is the active one. Shared with the reader. */
+  readonly segments: Array<Segment>
+  /** The sequence the next record gets. */
+  nextSequence: number
+  /** The sequence below which everything is known to be synced. */
+  syncedTo: number
+  /** Largest record time so far; −∞ in an empty log. */
+  lastTimeMillis: number
+  /** Counts appends of every kind: a place in the order of all that was appended. */
+  mark = 0
+  failure: LogFailed | undefined
+  private readonly fs: FileSystem
+  private readonly shape: WriterShape
+  private readonly logId: LogId
+  private readonly seed: number
+  private readonly ordinary: OpenBatch
+  private open: OpenBatch
+  private openIsControl = false
+  /** The first subject number of the active segment that no batch names yet. */
+  private unnamed: number
+  private file: number
+  private readonly unsealed: Array<Unsealed> = []
+  private writes = 0
+  private syncedWrites = 0
+
+  constructor(fs: FileSystem, shape: WriterShape, segments: Array<Segment>, logId: LogId, nowMillis: number) {
+    this.fs = fs
+    this.shape = shape
+    this.segments = segments
+    this.logId = segments[0]?.header.logId ?? logId
+    this.seed = logIdSeed(this.logId)
+    const last = segments[segments.length - 1]
+    if (last === undefined || last.sealed) this.addSegment(last, nowMillis)
+    const active = this.active
+    this.file = fs.open(active.path, "write")
+    this.unnamed = active.subjects.names.length
+    this.nextSequence = active.nextSequence
+    this.syncedTo = active.nextSequence
+    this.lastTimeMillis = Math.max(...segments.map((segment) => segment.maxTimeMillis))
+    this.ordinary = new OpenBatch(shape.room)
+    this.open = this.ordinary
+  }
+
+  /** The segment that is written to. */
+  get active(): Segment {
+    return this.segments[this.segments.length - 1] as Segment
+  }
+
+  /** The sequence after the last record that is in the file. */
+  get writtenTo(): number {
+    return this.active.nextSequence
+  }
+
+  /** True when something written is not known to be synced, or a segment waits for its seal. */
+  get needsSync(): boolean {
+    return this.writes !== this.syncedWrites || this.unsealed.length > 0
+  }
+
+  /** True when a full segment waits to be synced and sealed. */
+  get needsSeal(): boolean {
+    return this.unsealed.length > 0
+  }
+
+  /** True when something is appended that is not in the file. */
+  get hasOpen(): boolean {
+    return this.open.count > 0
+  }
+
+  /** Copies one record into the open batch; answers its sequence. */
+  append(record: LogRecord): number {
+    this.check(record)
+    this.makeRoom(
+      1,
+      record.value.length,
+      record.key?.length ?? 0,
+      record.headers?.length ?? 0,
+      false,
+      record.timeMillis
+    )
+    return this.add(record)
+  }
+
+  /** Copies records into one batch, so that a crash keeps all of them or none; answers the sequence of the first. */
+  appendBatch(records: ReadonlyArray<LogRecord>): number {
+    let values = 0
+    let keys = 0
+    let headers = 0
+    let earliest = Number.POSITIVE_INFINITY
+    let latest = Number.NEGATIVE_INFINITY
+    for (const record of records) {
+      this.check(record)
+      values += record.value.length
+      keys += record.key?.length ?? 0
+      headers += record.headers?.length ?? 0
+      earliest = Math.min(earliest, record.timeMillis)
+      latest = Math.max(latest, record.timeMillis)
+    }
+    if (latest - earliest > 0xffff_ffff)
+      throw new RangeError("the records of one batch must lie within 49 days")
+    if (values + keys + headers > batchBytesMax / 2)
+      throw new RangeError("a batch must be smaller than 512 MiB")
+    const first = this.nextSequence
+    if (records.length === 0) return first
+    this.makeRoom(records.length, values, keys, headers, false, latest, earliest)
+    for (const record of records) this.add(record)
+    return first
+  }
+
+  /** Copies a note of the owner's into a control batch: it takes no sequence, and `read` does not show it. */
+  appendControl(record: LogRecord): void {
+    this.check(record)
+    this.makeRoom(
+      1,
+      record.value.length,
+      record.key?.length ?? 0,
+      record.headers?.length ?? 0,
+      true,
+      record.timeMillis
+    )
+    this.open.add(record, record.subject === undefined ? 0 : this.active.subjects.idOf(record.subject))
+    this.mark++
+  }
+
+  /** Writes the open batch, after the batch that names its new subjects; rolls when the segment is full. */
+  write(): void {
+    const { open } = this
+    if (open.count === 0) return
+    this.attempt("write", this.active.path, () => {
+      this.nameSubjects()
+      const sealed = open.seal(this.place(), this.openIsControl ? controlKind.owner : undefined)
+      const position = this.put(sealed.bytes, sealed.header)
+      if (!this.openIsControl) this.active.subjects.note(open.subjectIds, open.count, position)
+    })
+    open.clear()
+    this.open = this.ordinary
+    const { active, shape } = this
+    const isOld = active.maxTimeMillis - active.firstTimeMillis >= shape.segmentMillis
+    if (active.size >= shape.segmentBytes || isOld) this.roll(active.maxTimeMillis)
+  }
+
+  /** Ends the active segment and begins the next; nothing when it has no batches. */
+  roll(nowMillis: number): void {
+    this.write()
+    const old = this.active
+    if (old.size === segmentHeaderBytes) return
+    this.unsealed.push({ segment: old, file: this.file })
+    this.attempt("roll", old.path, () => {
+      this.addSegment(old, Number.isFinite(nowMillis) ? nowMillis : 0)
+      this.file = this.fs.open(this.active.path, "write")
+    })
+    this.unnamed = 1
+  }
+
+  /**
+   * Makes durable what is in the files now: full segments first, each with its index, then the active one.
+   * `done` is called once; one `sync` at a time.
+   */
+  sync(done: (failure: LogFailed | undefined) => void): void {
+    const target = this.writtenTo
+    const writes = this.writes
+    const { active, file } = this
+    const waiting = this.unsealed.slice()
+    const failed = (path: string, error: unknown): void => done(this.fail("sync", path, error))
+    const next = (): void => {
+      const full = waiting.shift()
+      if (full === undefined) {
+        this.fs.syncData(file, (error) => {
+          if (error !== undefined) failed(active.path, error)
+          else if (this.failure !== undefined) done(this.failure)
+          else {
+            this.syncedTo = Math.max(this.syncedTo, target)
+            this.syncedWrites = writes
+            done(undefined)
+          }
+        })
+        return
+      }
+      this.fs.syncData(full.file, (error) => {
+        if (error !== undefined) {
+          failed(full.segment.path, error)
+          return
+        }
+        try {
+          this.seal(full)
+        } catch (cause) {
+          failed(full.segment.path, cause)
+          return
+        }
+        next()
+      })
+    }
+    try {
+      next()
+    } catch (cause) {
+      failed(active.path, cause)
+    }
+  }
+
+  /** Writes, syncs and seals everything, notes so in the file, and gives the handles back. Throws `LogFailed`. */
+  close(): void {
+    try {
+      if (this.failure !== undefined) return
+      this.write()
+      this.attempt("sync", this.active.path, () => {
+        for (const full of this.unsealed.slice()) {
+          this.fs.sync(full.file)
+          this.seal(full)
+        }
+        this.fs.sync(this.file)
+        this.syncedTo = this.writtenTo
+        const { active } = this
+        if (active.size === segmentHeaderBytes || active.endsInCheckpoint) return
+        const note = controlBatch(controlKind.checkpoint, [], this.place())
+        this.put(note.bytes, note.header)
+        this.fs.sync(this.file)
+      })
+    } finally {
+      const path = this.active.path
+      for (const full of this.unsealed) this.fs.close(full.file)
+      this.fs.close(this.file)
+      this.failure ??= new LogFailed({ operation: "append", file: path, code: "CLOSED" })
+    }
+  }
+
+  private add(record: LogRecord): number {
+    this.open.add(record, record.subject === undefined ? 0 : this.active.subjects.idOf(record.subject))
+    if (record.timeMillis > this.lastTimeMillis) this.lastTimeMillis = Math.floor(record.timeMillis)
+    this.mark++
+    return this.nextSequence++
+  }
+
+  private check(record: LogRecord): void {
+    if (this.failure !== undefined) throw this.failure
+    const time = record.timeMillis
+    if (!(time >= 0 && time <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a time: ${time}`)
+    const mark = record.mark ?? 0
+    if (!(mark >= 0 && mark < 16 && Number.isInteger(mark)))
+      throw new RangeError(`a mark is 0 to 15, not ${mark}`)
+    if (record.value.length > batchBytesMax / 2) throw new RangeError("a record must be smaller than 512 MiB")
+  }
+
+  private makeRoom(
+    records: number,
+    values: number,
+    keys: number,
+    headers: number,
+    control: boolean,
+    latest: number,
+    earliest = latest
+  ): void {
+    const { open } = this
+    if (open.count > 0) {
+      const room = open.room
+      const fits =
+        control === this.openIsControl &&
+        open.count + records <= room.records &&
+        open.fits(values, keys, headers, latest) &&
+        open.fits(values, keys, headers, earliest)
+      if (fits) return
+      this.write()
+    }
+    const { active, shape } = this
+    if (latest - active.firstTimeMillis >= shape.segmentMillis) this.roll(latest)
+    this.openIsControl = control
+    const { room } = shape
+    if (
+      records > room.records ||
+      values > room.valueBytes ||
+      keys > room.heapBytes ||
+      headers > room.heapBytes
+    ) {
+      // Too large for the pooled batch: one of its own, just large enough.
+      this.open = new OpenBatch({ records, valueBytes: values, heapBytes: Math.max(keys, headers) })
+    }
+  }
+
+  private nameSubjects(): void {
+    const { names } = this.active.subjects
+    if (this.unnamed === names.length) return
+    const naming = controlBatch(controlKind.subjects, names.slice(this.unnamed), this.place())
+    this.put(naming.bytes, naming.header)
+    this.unnamed = names.length
+  }
+
+  private place(): BatchPlace {
+    const { active } = this
+    return {
+      chain: active.tailChain,
+      baseSequence: active.nextSequence,
+      epoch: active.header.epoch,
+      syncedTo: this.syncedTo,
+      seed: this.seed
+    }
+  }
+
+  private put(bytes: Uint8Array, header: BatchHeader): number {
+    const { active } = this
+    const position = active.size
+    writeFully(this.fs, this.file, bytes, 0, bytes.length, position)
+    active.note(header)
+    this.writes++
+    return position
+  }
+
+  private addSegment(previous: Segment | undefined, nowMillis: number): void {
+    const { directory, indexSpacing } = this.shape
+    const header = {
+      logId: this.logId,
+      baseSequence: previous?.nextSequence ?? 1,
+      epoch: previous?.header.epoch ?? 0,
+      generation: 0,
+      createdMillis: Math.max(0, Math.floor(nowMillis)),
+      previousChain: previous?.tailChain ?? 0
+    }
+    const path = inDirectory(directory, segmentName(header.baseSequence))
+    replaceFile(this.fs, path, encodeSegmentHeader(header))
+    this.segments.push(new Segment(path, header, indexSpacing))
+  }
+
+  private seal(full: Unsealed): void {
+    const { segment } = full
+    const path = inDirectory(this.shape.directory, indexName(segment.baseSequence))
+    replaceFile(this.fs, path, encodeIndexFile(segment))
+    segment.sealed = true
+    this.unsealed.splice(this.unsealed.indexOf(full), 1)
+    this.syncedTo = Math.max(this.syncedTo, segment.nextSequence)
+    this.fs.close(full.file)
+  }
+
+  private attempt(operation: string, path: string, run: () => void): void {
+    if (this.failure !== undefined) throw this.failure
+    try {
+      run()
+    } catch (cause) {
+      throw this.fail(operation, path, cause)
+    }
+  }
+
+  private fail(operation: string, path: string, cause: unknown): LogFailed {
+    this.failure ??= logFailed(operation, path, cause)
+    return this.failure
+  }
+}

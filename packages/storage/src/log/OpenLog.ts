@@ -1,0 +1,255 @@
+import type { Durability } from "@troupe/broker"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import type { FileSystem } from "../disk/FileSystem.ts"
+import type { BatchView } from "./BatchView.ts"
+import { type FsyncPolicy, GroupCommit } from "./GroupCommit.ts"
+import { attempt } from "./LogAttempt.ts"
+import { type LogError, LogFailed, logFailed } from "./LogError.ts"
+import { inDirectory, indexName } from "./LogFiles.ts"
+import { LogReader } from "./LogReader.ts"
+import type { LogRecord } from "./LogRecord.ts"
+import type { LogWriter } from "./LogWriter.ts"
+import type { RecordAt, Retained, RetentionBounds, SealedSegment, WritableLog } from "./ReadableLog.ts"
+import type { RecoveryReport } from "./Recovery.ts"
+import { removable } from "./Retention.ts"
+import type { Segment } from "./Segment.ts"
+import type { SubjectFilter } from "./SubjectFilter.ts"
+
+const followBytes = 256 * 1024
+const scanBytes = 1024 * 1024
+
+/** What an open log is made of. */
+export interface OpenLogParts {
+  readonly fs: FileSystem
+  readonly directory: string
+  readonly writer: LogWriter
+  readonly recovery: RecoveryReport
+  readonly durability: Durability
+  readonly fsync: FsyncPolicy
+  readonly retaining: Semaphore.Semaphore
+  readonly archive: ((segment: SealedSegment) => Effect.Effect<void, unknown>) | undefined
+  /** Runs a task when the present turn (or the linger) is over. */
+  readonly schedule: (task: () => void) => void
+}
+
+/** The log as `Log.open` answers it: writer, reader and group commit put together. */
+export class OpenLog implements WritableLog {
+  readonly recovery: RecoveryReport
+  readonly commit: GroupCommit
+  private readonly parts: OpenLogParts
+  private readonly writer: LogWriter
+  private readonly reader: LogReader
+  private readonly listeners = new Set<() => void>()
+  private advanced: Deferred.Deferred<void> | undefined
+  private scheduled = false
+  private readonly wake = (): void => {
+    this.scheduled = false
+    this.commit.wake()
+  }
+
+  constructor(parts: OpenLogParts) {
+    this.parts = parts
+    this.writer = parts.writer
+    this.recovery = parts.recovery
+    this.reader = new LogReader(parts.fs, parts.writer.segments)
+    this.commit = new GroupCommit(parts.writer, parts.durability, parts.fsync, () => this.notify())
+  }
+
+  get firstSequence(): number {
+    return this.reader.firstSequence
+  }
+
+  get nextSequence(): number {
+    return this.writer.nextSequence
+  }
+
+  get endSequence(): number {
+    if (this.parts.durability === "disk") return this.commit.settledTo
+    return this.parts.durability === "os" ? this.writer.writtenTo : this.writer.nextSequence
+  }
+
+  get bytes(): number {
+    return this.writer.segments.reduce((sum, segment) => sum + segment.size, 0)
+  }
+
+  get lastTimeMillis(): number {
+    return this.writer.lastTimeMillis
+  }
+
+  get failure(): LogFailed | undefined {
+    return this.writer.failure
+  }
+
+  append(record: LogRecord): number {
+    this.plan()
+    return this.writer.append(record)
+  }
+
+  appendBatch(records: ReadonlyArray<LogRecord>): number {
+    this.plan()
+    return this.writer.appendBatch(records)
+  }
+
+  appendControl(note: LogRecord): void {
+    this.plan()
+    this.writer.appendControl(note)
+  }
+
+  durable(sequence: number): Effect.Effect<void, LogFailed> {
+    return Effect.suspend(() => this.commit.durable(sequence))
+  }
+
+  get flush(): Effect.Effect<void, LogFailed> {
+    return Effect.suspend(() => this.commit.flushed())
+  }
+
+  read(from: number, maxBytes: number, filter?: SubjectFilter): ReadonlyArray<BatchView> {
+    this.expose()
+    return this.reader.read(from, maxBytes, this.endSequence, filter)
+  }
+
+  scan(options?: { readonly from?: number; readonly maxBytes?: number }): Iterable<ReadonlyArray<BatchView>> {
+    this.expose()
+    return this.reader.scan(options?.from ?? this.firstSequence, options?.maxBytes ?? scanBytes)
+  }
+
+  recordAt(sequence: number): RecordAt | undefined {
+    this.expose()
+    return this.reader.at(sequence, this.endSequence)
+  }
+
+  sequenceAt(timeMillis: number): number {
+    this.expose()
+    return this.reader.sequenceAt(timeMillis, this.endSequence)
+  }
+
+  awaitAfter(sequence: number): Effect.Effect<void, LogFailed> {
+    return Effect.suspend(() => {
+      if (
+        this.endSequence > sequence + 1 ||
+        (this.endSequence === sequence + 1 && sequence >= this.firstSequence)
+      ) {
+        return Effect.void
+      }
+      if (this.writer.failure !== undefined) return Effect.fail(this.writer.failure)
+      this.advanced ??= Deferred.makeUnsafe<void>()
+      return Effect.andThen(Deferred.await(this.advanced), this.awaitAfter(sequence))
+    })
+  }
+
+  onAdvance(listener: () => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  follow(
+    from: number,
+    options?: { readonly maxBytes?: number; readonly filter?: SubjectFilter }
+  ): Stream.Stream<BatchView, LogError> {
+    const maxBytes = options?.maxBytes ?? followBytes
+    return Stream.paginate(from, (next) =>
+      this.awaitFrom(next).pipe(
+        Effect.andThen(
+          attempt("read", this.parts.directory, () => this.read(next, maxBytes, options?.filter))
+        ),
+        Effect.map((batches) => {
+          const last = batches[batches.length - 1]
+          return [batches, Option.some(last === undefined ? next : last.nextSequence)] as const
+        })
+      )
+    )
+  }
+
+  get roll(): Effect.Effect<void, LogFailed> {
+    return Effect.andThen(
+      this.flush,
+      Effect.try({
+        try: () => {
+          this.writer.roll(this.writer.lastTimeMillis)
+          this.commit.wake()
+        },
+        catch: (cause) => logFailed("roll", this.parts.directory, cause)
+      })
+    )
+  }
+
+  retain(bounds: RetentionBounds): Effect.Effect<Retained, LogFailed> {
+    return this.parts.retaining.withPermit(
+      Effect.suspend(() => {
+        const { segments } = this.writer
+        const going = segments.slice(0, removable(segments, bounds))
+        const bytes = going.reduce((sum, segment) => sum + segment.size, 0)
+        return Effect.forEach(going, (segment) => this.remove(segment), { discard: true }).pipe(
+          Effect.map(() => ({ segments: going.length, bytes, firstSequence: this.firstSequence }))
+        )
+      })
+    )
+  }
+
+  /** Closes the log once what is open is kept; for the scope that opened it. */
+  get close(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      this.commit.close(() => {
+        this.reader.close()
+        resume(Effect.void)
+      })
+    })
+  }
+
+  private awaitFrom(sequence: number): Effect.Effect<void, LogFailed> {
+    return Effect.suspend(() => (this.endSequence > sequence ? Effect.void : this.awaitAfter(sequence - 1)))
+  }
+
+  private remove(segment: Segment): Effect.Effect<void, LogFailed> {
+    const { archive, directory, fs } = this.parts
+    const archived =
+      archive === undefined
+        ? Effect.void
+        : Effect.mapError(
+            archive({
+              path: segment.path,
+              firstSequence: segment.baseSequence,
+              lastSequence: segment.nextSequence - 1,
+              bytes: segment.size,
+              maxTimeMillis: segment.maxTimeMillis
+            }),
+            (cause) => new LogFailed({ operation: "archive", file: segment.path, code: "ARCHIVE", cause })
+          )
+    return Effect.andThen(
+      archived,
+      Effect.try({
+        try: () => {
+          this.reader.forget(segment)
+          fs.remove(segment.path)
+          this.writer.segments.splice(this.writer.segments.indexOf(segment), 1)
+          fs.remove(inDirectory(directory, indexName(segment.baseSequence)))
+          // One name at a time: a crash in the middle of several must not leave a hole.
+          fs.syncDirectory(directory)
+        },
+        catch: (cause) => logFailed("remove", segment.path, cause)
+      })
+    )
+  }
+
+  /** At class `memory` a record is acknowledged before it is written, so a reader gets it written first. */
+  private expose(): void {
+    if (this.parts.durability === "memory" && this.writer.failure === undefined) this.writer.write()
+  }
+
+  private plan(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    this.parts.schedule(this.wake)
+  }
+
+  private notify(): void {
+    const { advanced } = this
+    this.advanced = undefined
+    if (advanced !== undefined) Deferred.doneUnsafe(advanced, Effect.void)
+    for (const listener of this.listeners) listener()
+  }
+}

@@ -1,0 +1,65 @@
+import type { BatchHeader } from "./BatchHeader.ts"
+import { controlKind, controlKindOf, isControl } from "./BatchHeader.ts"
+import { type SegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
+import { SegmentIndex } from "./SegmentIndex.ts"
+import { SubjectDictionary } from "./SubjectDictionary.ts"
+
+/** What is known in memory of one segment file: its bounds, its index and its subjects. */
+export class Segment {
+  readonly path: string
+  readonly header: SegmentHeader
+  readonly index: SegmentIndex
+  readonly subjects = new SubjectDictionary()
+  /** Bytes of it that are valid batches. */
+  size = segmentHeaderBytes
+  /** The sequence after its last record. */
+  nextSequence: number
+  /** `headerCrc` of its last batch. */
+  tailChain: number
+  /** Largest record time in it; −∞ without records. */
+  maxTimeMillis = Number.NEGATIVE_INFINITY
+  /** Time of its first record; +∞ without records. */
+  firstTimeMillis = Number.POSITIVE_INFINITY
+  /** True when its index file is written: it is synced and never changes again. */
+  sealed = false
+  /** True when its last batch says that all before it is synced. */
+  endsInCheckpoint = false
+  /** Its handle for reading, opened when it is first read. */
+  file: number | undefined
+
+  constructor(path: string, header: SegmentHeader, indexSpacing: number) {
+    this.path = path
+    this.header = header
+    this.nextSequence = header.baseSequence
+    this.tailChain = header.previousChain
+    this.index = new SegmentIndex(indexSpacing)
+  }
+
+  get baseSequence(): number {
+    return this.header.baseSequence
+  }
+
+  get records(): number {
+    return this.nextSequence - this.header.baseSequence
+  }
+
+  /** Takes in the next batch, which lies at the present end. */
+  note(batch: BatchHeader): void {
+    const data = !isControl(batch)
+    if (data && this.maxTimeMillis === Number.NEGATIVE_INFINITY) {
+      this.index.baseTimeMillis = Math.floor(batch.baseTimeMillis)
+      this.firstTimeMillis = batch.baseTimeMillis
+    }
+    this.index.note(this.size, batch.baseSequence - this.baseSequence, this.maxTimeMillis)
+    if (data)
+      this.maxTimeMillis = Math.max(this.maxTimeMillis, batch.baseTimeMillis + batch.maxTimeDeltaMillis)
+    this.size += batch.length
+    this.nextSequence = batch.baseSequence + batch.span
+    this.tailChain = batch.headerCrc
+    this.endsInCheckpoint = !data && controlKindOf(batch) === controlKind.checkpoint
+  }
+}
+
+/** True for a batch that names subjects. */
+export const namesSubjects = (batch: BatchHeader): boolean =>
+  isControl(batch) && controlKindOf(batch) === controlKind.subjects

@@ -1,0 +1,217 @@
+import type { FileSystem } from "../disk/FileSystem.ts"
+import { readFully, readWhole } from "../disk/wholeFile.ts"
+import { FileWindow } from "./FileWindow.ts"
+import { decodeIndexFile } from "./IndexFile.ts"
+import { LogCorrupt, LogUnsupported } from "./LogError.ts"
+import {
+  baseOfIndexName,
+  baseOfSegmentName,
+  inDirectory,
+  indexName,
+  isLeftover,
+  segmentName
+} from "./LogFiles.ts"
+import { logIdSeed, logIdText } from "./LogId.ts"
+import { type Decision, decide, type Finding } from "./RecoveryTable.ts"
+import { Segment } from "./Segment.ts"
+import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
+import { type LaterBatches, scanForBatches, type WalkEnd, walkSegment } from "./SegmentWalk.ts"
+
+/** Where a survey found that the log does not go on as it should. */
+export interface Stop {
+  readonly decision: Exclude<Decision, "accept">
+  /** How many segments stay; the last of them ends at its `size`. */
+  readonly keep: number
+  /** What is wrong there. */
+  readonly damage: LogCorrupt
+}
+
+/** Everything a look at a log's directory tells, before anything is changed. */
+export interface Survey {
+  /** In order; after a `stop`, those from `stop.keep` on were not walked. */
+  readonly segments: ReadonlyArray<Segment>
+  /** Bytes in the file of each segment. */
+  readonly fileBytes: ReadonlyArray<number>
+  readonly stop: Stop | undefined
+  /** Index files that were missing or damaged, by their sequence. */
+  readonly unindexed: ReadonlyArray<number>
+  /** Names of half-replaced files and of indexes without a segment. */
+  readonly leftovers: ReadonlyArray<string>
+}
+
+/** Reads a log's directory and decides by the recovery table how far it is good. Changes nothing; throws `LogError`. */
+export const surveyLog = (fs: FileSystem, directory: string, indexSpacing: number): Survey => {
+  const names = fs.list(directory) ?? []
+  const bases = names
+    .map(baseOfSegmentName)
+    .filter((base) => base !== undefined)
+    .sort((a, b) => a - b)
+  const leftovers = names.filter((name) => {
+    const base = baseOfIndexName(name)
+    return isLeftover(name) || (base !== undefined && !bases.includes(base))
+  })
+  const survey = { segments: [] as Array<Segment>, fileBytes: [] as Array<number> }
+  const unindexed: Array<number> = []
+  const heads: Array<SegmentHeader | LogCorrupt> = []
+  for (const base of bases) {
+    const path = inDirectory(directory, segmentName(base))
+    const head = readHeader(fs, path, base, heads[0])
+    heads.push(head.header)
+    survey.fileBytes.push(head.fileBytes)
+    if (head.header instanceof LogCorrupt) break
+    const sealed = readIndex(fs, directory, names, base, path, head.header)
+    const last = base === bases[bases.length - 1]
+    if (sealed === undefined && (!last || names.includes(indexName(base)))) unindexed.push(base)
+    survey.segments.push(sealed ?? new Segment(path, head.header, indexSpacing))
+  }
+  const broken = heads[heads.length - 1]
+  const headerDamage = broken instanceof LogCorrupt ? broken : undefined
+  if (headerDamage !== undefined && survey.segments.length === 0) throw headerDamage
+  const stop = walkAll(fs, survey.segments, survey.fileBytes)
+  return {
+    ...survey,
+    unindexed,
+    leftovers,
+    // A segment's header is synced before its name appears: damage to it is never a torn tail.
+    stop:
+      headerDamage === undefined || stop?.decision === "refuse"
+        ? stop
+        : { decision: "refuse", keep: stop?.keep ?? survey.segments.length, damage: headerDamage }
+  }
+}
+
+const readHeader = (
+  fs: FileSystem,
+  path: string,
+  base: number,
+  first: SegmentHeader | LogCorrupt | undefined
+): { readonly header: SegmentHeader | LogCorrupt; readonly fileBytes: number } => {
+  const file = fs.open(path, "read")
+  try {
+    const fileBytes = fs.size(file)
+    const bytes = new Uint8Array(segmentHeaderBytes)
+    const got = readFully(fs, file, bytes, 0, segmentHeaderBytes, 0)
+    const damaged = (expected: string, found: string) => ({
+      header: new LogCorrupt({ file: path, from: 0, to: segmentHeaderBytes, expected, found }),
+      fileBytes
+    })
+    const result = decodeSegmentHeader(bytes.subarray(0, got))
+    if (result._tag === "Unsupported") throw new LogUnsupported({ file: path, version: result.version })
+    if (result._tag === "Damaged") return damaged(result.expected, result.found)
+    const { header } = result
+    if (header.baseSequence !== base) return damaged(`first sequence ${base}`, `${header.baseSequence}`)
+    if (first !== undefined && !(first instanceof LogCorrupt)) {
+      const [ours, theirs] = [logIdText(first.logId), logIdText(header.logId)]
+      if (ours !== theirs) return damaged(`a segment of log ${ours}`, `one of log ${theirs}`)
+    }
+    return { header, fileBytes }
+  } finally {
+    fs.close(file)
+  }
+}
+
+const readIndex = (
+  fs: FileSystem,
+  directory: string,
+  names: ReadonlyArray<string>,
+  base: number,
+  path: string,
+  header: SegmentHeader
+): Segment | undefined =>
+  names.includes(indexName(base))
+    ? decodeIndexFile(readWhole(fs, inDirectory(directory, indexName(base))), path, header)
+    : undefined
+
+const walkAll = (
+  fs: FileSystem,
+  segments: ReadonlyArray<Segment>,
+  fileBytes: ReadonlyArray<number>
+): Stop | undefined => {
+  for (const [k, segment] of segments.entries()) {
+    const previous = segments[k - 1]
+    if (previous !== undefined && !follows(previous, segment)) {
+      return stopAt(fs, segments, fileBytes, k - 1, {
+        _tag: "Bad",
+        header: "bad",
+        chain: "ok",
+        body: "ok",
+        expected: `batches up to sequence ${segment.baseSequence}, after batch ${segment.header.previousChain}`,
+        found: `the end at sequence ${previous.nextSequence}, after batch ${previous.tailChain}`,
+        length: undefined
+      })
+    }
+    if (segment.sealed) {
+      if (segment.size === fileBytes[k]) continue
+      const damage = new LogCorrupt({
+        file: segment.path,
+        from: Math.min(segment.size, fileBytes[k] as number),
+        to: Math.max(segment.size, fileBytes[k] as number),
+        expected: `${segment.size} bytes, as its index says`,
+        found: `${fileBytes[k]} bytes`
+      })
+      return { decision: "refuse", keep: k, damage }
+    }
+    const end = withWindow(fs, segment, fileBytes[k] as number, (window) =>
+      walkSegment(segment, window, logIdSeed(segment.header.logId))
+    )
+    if (end._tag === "Unsupported") throw new LogUnsupported({ file: segment.path, version: end.version })
+    if (end._tag === "Bad") return stopAt(fs, segments, fileBytes, k, end)
+  }
+  return undefined
+}
+
+const follows = (previous: Segment, segment: Segment): boolean =>
+  segment.baseSequence === previous.nextSequence && segment.header.previousChain === previous.tailChain
+
+const stopAt = (
+  fs: FileSystem,
+  segments: ReadonlyArray<Segment>,
+  fileBytes: ReadonlyArray<number>,
+  k: number,
+  end: Extract<WalkEnd, { readonly _tag: "Bad" }>
+): Stop => {
+  const segment = segments[k] as Segment
+  const seed = logIdSeed(segment.header.logId)
+  const sequence = segment.nextSequence
+  const later: Array<LaterBatches> = segments.slice(k).map((s, i) => {
+    // A batch with a wrong chain is itself one that came later than what is missing.
+    const from = i > 0 ? segmentHeaderBytes : end.chain === "bad" ? segment.size : segment.size + 8
+    return withWindow(fs, s, fileBytes[k + i] as number, (w) => scanForBatches(w, from, sequence, seed))
+  })
+  const count = later.reduce((sum, l) => sum + l.count, 0)
+  const syncedTo = Math.max(...later.map((l) => l.syncedTo))
+  const finding: Finding = {
+    header: end.header,
+    chain: end.chain,
+    body: end.body,
+    line: segments.slice(k).some((s) => s.sealed) ? "below" : "above",
+    later: count === 0 ? "none" : syncedTo > sequence ? "synced" : "unsynced"
+  }
+  const decision = decide(finding)
+  if (decision === "accept") throw new Error("the recovery table accepts a bad batch")
+  const damage = new LogCorrupt({
+    file: segment.path,
+    from: segment.size,
+    to:
+      end.length === undefined
+        ? (fileBytes[k] as number)
+        : Math.min(segment.size + end.length, fileBytes[k] as number),
+    expected: end.expected,
+    found: end.found
+  })
+  return { decision, keep: k + 1, damage }
+}
+
+const withWindow = <A>(
+  fs: FileSystem,
+  segment: Segment,
+  bytes: number,
+  use: (window: FileWindow) => A
+): A => {
+  const file = fs.open(segment.path, "read")
+  try {
+    return use(new FileWindow(fs, file, bytes))
+  } finally {
+    fs.close(file)
+  }
+}
