@@ -11,7 +11,24 @@ export {
   Unhosted
 } from "./AskError.ts"
 export type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
+export * as EventSourced from "./EventSourced.ts"
 export type * as Inspection from "./Inspection.ts"
+export {
+  type History,
+  Journal,
+  type JournalEntry,
+  type JournaledCommand,
+  type JournalSnapshot
+} from "./Journal.ts"
+export {
+  JournalConflict,
+  JournalDamaged,
+  JournalError,
+  type JournalErrorReason,
+  JournalRejected,
+  JournalUnavailable,
+  JournalUnknown
+} from "./JournalError.ts"
 export * as Mailbox from "./Mailbox.ts"
 export * as Message from "./Message.ts"
 export type { HandlerTable, Registration } from "./Registration.ts"

@@ -1,5 +1,13 @@
 import { assert, it } from "@effect/vitest"
-import { Actor, type ActorRef, type ActorSystem, type AskError, Message } from "@troupe/runtime"
+import {
+  Actor,
+  type ActorRef,
+  type ActorSystem,
+  type AskError,
+  EventSourced,
+  type Journal,
+  Message
+} from "@troupe/runtime"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -98,6 +106,52 @@ export const names = () => {
   same<typeof Account, Actor.Actor<"bank/Account", Deposit | Withdraw>>(true)
   // @ts-expect-error not a message class
   Actor.make("x", [Schema.String])
+}
+
+class Balance extends Schema.Class<Balance>("Balance")({ balance: Schema.Int }) {}
+class Deposited extends Schema.TaggedClass<Deposited>()("Deposited", { amount: Schema.Int }) {}
+class Withdrawn extends Schema.TaggedClass<Withdrawn>()("Withdrawn", { amount: Schema.Int }) {}
+
+export const eventSourced = () => {
+  const common = {
+    state: Balance,
+    events: [Deposited, Withdrawn],
+    initial: () => new Balance({ balance: 0 })
+  } as const
+  const evolve = { Deposited: (state: Balance) => state, Withdrawn: (state: Balance) => state }
+  const account = EventSourced.make(Account, {
+    ...common,
+    evolve,
+    decide: {
+      Deposit: (_, { amount }) => EventSourced.persist(new Deposited({ amount }), (next) => next.balance),
+      Withdraw: (state, { amount }) =>
+        Effect.map(Rates, (rates) =>
+          EventSourced.persist(new Withdrawn({ amount: rates.of(amount) }), () => state.balance)
+        )
+    }
+  })
+  const durable = Account.toLayer(account)
+  same<typeof durable, Layer.Layer<never, never, ActorSystem | Journal | Rates>>(true)
+
+  const noCase = EventSourced.make(Account, {
+    ...common,
+    // @ts-expect-error an event has no case
+    evolve: { Deposited: (state: Balance) => state },
+    decide: { Deposit: () => EventSourced.reply(1), Withdraw: () => EventSourced.reply(1) }
+  })
+  // @ts-expect-error a command has no case
+  const noCommand = EventSourced.make(Account, { ...common, evolve, decide: { Deposit: () => EventSourced.reply(1) } })
+  const wrong = EventSourced.make(Account, {
+    ...common,
+    evolve,
+    decide: {
+      // @ts-expect-error an event that is not of this actor
+      Deposit: () => EventSourced.persist(new Unrelated(), () => 1),
+      // @ts-expect-error a wrong answer
+      Withdraw: () => EventSourced.reply("much")
+    }
+  })
+  return [noCase, noCommand, wrong]
 }
 
 it("a message carries its tag, and its class the schemas of the answer", () => {
