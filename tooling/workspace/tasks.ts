@@ -3,12 +3,11 @@
 //     node tooling/run.mjs tooling/workspace/tasks.ts test
 //     node tooling/run.mjs tooling/workspace/tasks.ts check test --filter @troupe/broker
 import { spawn } from "node:child_process"
-import { existsSync, globSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, readFileSync, rmSync } from "node:fs"
 import { constants } from "node:os"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { line, sum, type Tally, tallyFile } from "@troupe/vitest/tally"
-
-const root = join(import.meta.dirname, "../..")
+import { members, root } from "./members.ts"
 
 /** Runs turbo to its end and gives its exit code. A signal ends turbo, and turbo ends what it runs. */
 const turbo = (args: ReadonlyArray<string>): Promise<number> =>
@@ -25,12 +24,9 @@ const turbo = (args: ReadonlyArray<string>): Promise<number> =>
     child.on("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? "SIGKILL"]))
   })
 
-const manifest = (path: string): { readonly name: string; readonly scripts?: Record<string, string> } =>
-  JSON.parse(readFileSync(path, "utf8"))
-
-const tested = globSync(["{apps,packages,tooling}/*/package.json", "examples/package.json"], { cwd: root })
-  .map((path) => ({ ...manifest(join(root, path)), tally: join(root, dirname(path), tallyFile) }))
-  .filter(({ scripts }) => scripts?.["test"] !== undefined)
+const tested = members()
+  .filter(({ scripts }) => scripts["test"] !== undefined)
+  .map(({ name, directory }) => ({ name, tally: join(root, directory, tallyFile) }))
 
 // A tally of an earlier run must not speak for this one. A cached result brings its own back.
 for (const { tally } of tested) rmSync(tally, { force: true })
