@@ -45,7 +45,11 @@ export interface Retracted {
   readonly into: string | null
 }
 
-/** An event that came after its session was forgotten: in no session, and in the stream named `late`. */
+/**
+ * An event that came after its session was, or may have been, forgotten: in no session, and in the stream named `late`.
+ *
+ * That is an event more than the lateness behind the watermark, unless a session that is still kept reaches it.
+ */
 export interface Late<V> {
   readonly _tag: "Late"
   readonly key: string

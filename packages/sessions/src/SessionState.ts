@@ -34,6 +34,11 @@ export interface Component<V> {
   capped: boolean
   /** True when it was merged away or forgotten: timers skip it. */
   gone: boolean
+  /**
+   * No forgotten event of the key is later than this. Holds for the first component of a key, whatever it says in others:
+   * an event within reach of what may be forgotten is late, so a session is never half of one.
+   */
+  floor: number
   /** The one timer that counts; others in the heap are stale. */
   timerAt: number
 }
@@ -85,6 +90,7 @@ export const makeComponent = <V>(
   closed: false,
   capped: false,
   gone: false,
+  floor: Watermark.none,
   timerAt: Number.POSITIVE_INFINITY
 })
 
@@ -156,5 +162,7 @@ export const forget = <V>(state: SessionState<V>, component: Component<V>): void
   if (list === undefined) return
   const at = list.indexOf(component)
   if (at >= 0) list.splice(at, 1)
+  const next = list[at]
+  if (next !== undefined) next.floor = Math.max(next.floor, component.floor, component.last)
   if (list.length === 0) state.components.delete(component.key)
 }

@@ -24,7 +24,7 @@ export class SnapshotInvalid extends Schema.TaggedError<SnapshotInvalid>()("Snap
 /** The layout below; other layouts are refused. */
 const layout = 1
 
-/** `[key, start, last, revision, flags, shownId, entries as [time, id, value]]` */
+/** `[key, start, last, revision, flags, shownId, floor, entries as [time, id, value]]` */
 type PlainComponent = readonly [
   key: string,
   start: number,
@@ -32,6 +32,7 @@ type PlainComponent = readonly [
   revision: number,
   flags: number,
   shownId: string | null,
+  floor: number | null,
   entries: ReadonlyArray<readonly [number, string, unknown]>
 ]
 
@@ -55,6 +56,7 @@ const toPlain = <V>(component: Component<V>): PlainComponent => [
     (component.closed ? closedFlag : 0) |
     (component.capped ? cappedFlag : 0),
   component.shownId ?? null,
+  component.floor === Watermark.none ? null : component.floor,
   component.entries.map(({ eventId, timeMillis, value }) => [timeMillis, eventId, value])
 ]
 
@@ -81,7 +83,7 @@ export const codec = <Event, V extends CanonicalJson.Json, A>(
     const state = initial<V>()
     state.watermarkMillis = plain.watermarkMillis ?? Watermark.none
     Object.assign(state.counts, plain.counts)
-    for (const [key, start, last, revision, flags, shownId, entries] of plain.components) {
+    for (const [key, start, last, revision, flags, shownId, floor, entries] of plain.components) {
       const component = makeComponent(
         key,
         start,
@@ -94,6 +96,7 @@ export const codec = <Event, V extends CanonicalJson.Json, A>(
       component.closed = (flags & closedFlag) !== 0
       component.capped = (flags & cappedFlag) !== 0
       component.shownId = shownId ?? undefined
+      component.floor = floor ?? Watermark.none
       const list = state.components.get(key)
       if (list === undefined) state.components.set(key, [component])
       else list.push(component)
@@ -127,4 +130,4 @@ const isPlain = (value: unknown): value is Plain =>
   typeof value.counts === "object" &&
   "components" in value &&
   Array.isArray(value.components) &&
-  value.components.every((component) => Array.isArray(component) && component.length === 7)
+  value.components.every((component) => Array.isArray(component) && component.length === 8)

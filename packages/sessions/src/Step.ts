@@ -82,11 +82,16 @@ export const advance = <Event, V extends Json, A>(
     if (component.gone || component.timerAt !== timer.atMillis) continue
     component.timerAt = Number.POSITIVE_INFINITY
     const closeAt = component.last + spec.reachMillis
-    if (!component.closed && watermarkMillis > closeAt) fire(spec, component, "watermark", changes)
     const forgetAt = closeAt + spec.latenessMillis
-    if (!component.closed) schedule(state, component, closeAt)
-    else if (watermarkMillis > forgetAt) forget(state, component)
-    else schedule(state, component, forgetAt)
+    // A session that went on has an old timer: back into the queue, so that sessions close in the order of their ends.
+    if (timer.atMillis < (component.closed ? forgetAt : closeAt)) {
+      schedule(state, component, component.closed ? forgetAt : closeAt)
+    } else if (component.closed) {
+      forget(state, component)
+    } else {
+      fire(spec, component, "watermark", changes)
+      schedule(state, component, forgetAt)
+    }
   }
 }
 
@@ -125,7 +130,8 @@ export const accept = <Event, V extends Json, A>(
   const entry: Entry<V> = { timeMillis, eventId: spec.eventId(event), value: spec.value(event) }
   const list = state.components.get(key)
   if (list === undefined) {
-    begin(spec, state, key, undefined, 0, entry, changes)
+    if (timeMillis < state.watermarkMillis - spec.latenessMillis) refuseLate(state, key, entry, changes)
+    else begin(spec, state, key, undefined, 0, entry, changes)
     return
   }
   const reach = spec.reachMillis
@@ -151,6 +157,11 @@ export const accept = <Event, V extends Json, A>(
     newest.ids?.add(entry.eventId)
     return
   }
+  // What it would join may be forgotten: any answer but this one could be wrong.
+  if (timeMillis - reach <= (list[0] as Component<V>).floor) {
+    refuseLate(state, key, entry, changes)
+    return
+  }
   // Sorted and apart from each other: those within reach are neighbours.
   let from = list.length
   while (from > 0 && (list[from - 1] as Component<V>).last + reach >= timeMillis) from--
@@ -172,7 +183,19 @@ const refusal = <Event, V extends Json, A>(
   return spec.isBot?.(event) === true ? "bot" : undefined
 }
 
-/** An event that no kept component reaches: a component of its own at position `at`, or too late. */
+/** Tells of an event that came too late. */
+const refuseLate = <V extends Json, A>(
+  state: SessionState<V>,
+  key: string,
+  entry: Entry<V>,
+  changes: Array<Change<V, A>>
+): void => {
+  state.counts.late++
+  const { watermarkMillis } = state
+  changes.push({ _tag: "Late", key, ...entry, watermarkMillis, reason: "beyondLateness" })
+}
+
+/** An event that no kept component reaches: a component of its own at position `at`, unless that is over already. */
 const begin = <Event, V extends Json, A>(
   spec: SessionSpec<Event, V, A>,
   state: SessionState<V>,
@@ -186,15 +209,20 @@ const begin = <Event, V extends Json, A>(
   const closeAt = timeMillis + spec.reachMillis
   const { watermarkMillis } = state
   if (watermarkMillis > closeAt + spec.latenessMillis) {
-    state.counts.late++
-    changes.push({ _tag: "Late", key, ...entry, watermarkMillis, reason: "beyondLateness" })
+    refuseLate(state, key, entry, changes)
     return
   }
   state.counts.accepted++
   const component = makeComponent(key, timeMillis, timeMillis, [entry])
-  if (list === undefined) state.components.set(key, [component])
-  else if (at === list.length) list.push(component)
-  else list.splice(at, 0, component)
+  if (list === undefined) {
+    component.floor = watermarkMillis - spec.reachMillis - spec.latenessMillis - 1
+    state.components.set(key, [component])
+  } else if (at === list.length) {
+    list.push(component)
+  } else {
+    if (at === 0) component.floor = (list[0] as Component<V>).floor
+    list.splice(at, 0, component)
+  }
   if (watermarkMillis > closeAt) {
     fire(spec, component, "watermark", changes)
     schedule(state, component, closeAt + spec.latenessMillis)
