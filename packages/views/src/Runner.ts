@@ -62,11 +62,11 @@ export const start = Effect.fnUntraced(function* <State, Output>(plan: Plan<Stat
   const notify = (): void => {
     if (waiters.length === 0) return
     const settled = settledTo()
-    waiters = waiters.filter((waiter) => {
-      if (waiter.sequence > settled) return true
-      Deferred.doneUnsafe(waiter.reached, Exit.void)
-      return false
-    })
+    const reached = waiters.filter((waiter) => waiter.sequence <= settled)
+    if (reached.length === 0) return
+    // Before anybody is told: who was waiting goes on at once, and may wait again.
+    waiters = waiters.filter((waiter) => waiter.sequence > settled)
+    for (const waiter of reached) Deferred.doneUnsafe(waiter.reached, Exit.void)
   }
 
   const host: Processor.Host<State, Output> = {
