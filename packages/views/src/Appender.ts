@@ -16,8 +16,8 @@ export interface Appender {
  * The fence. A commit is appended with the expected last sequence of its subject, so of two processors one loses.
  *
  * Whose record it is, is told by the chain: the digest over the partition's whole history.
- * - After `Unknown` the same commit is sent again under the same message id; a duplicate, or a conflict with a record that has this
- *   commit's chain, means that the first try was stored.
+ * - After `Unknown` the same commit is sent again under the same message id; when a record with this commit's chain is the last one
+ *   then, the first try was stored.
  * - Until this appender has stored a commit, its predecessor's last append may still arrive: a record with this commit's chain is
  *   then adopted. It is the same record.
  * - Any other conflict, and any duplicate of a record that this appender did not send, is another processor: `Fenced`.
@@ -35,33 +35,33 @@ export const make = (view: { readonly id: string }, partition: number, output: T
         messageId: Commit.messageId(view.id, partition, pending.commit),
         expectLast: after
       }
-      const fenced = (actual: number | undefined) =>
-        new ViewError({
-          view: view.id,
-          partition,
-          reason: new Fenced({ expected: after, ...(actual === undefined ? {} : { actual }) })
-        })
       // True once a try of this very commit may have been stored.
       let isInDoubt = false
-      const appended = yield* output.append(request).pipe(
+      const answer = yield* output.append(request).pipe(
         Effect.tapError((error: BrokerError) =>
           Effect.sync(() => {
             if (error.reason._tag === "Unknown") isInDoubt = true
           })
         ),
         Effect.retry({ schedule: backoff, while: (error) => error.isTransient }),
-        Effect.catchReason("BrokerError", "Conflict", () =>
-          Effect.flatMap(retrying(output.last(subject)), (last) => {
-            const isOurs = Option.isSome(last) && Commit.ofRecord(last.value)?.chain === pending.commit.chain
-            return isOurs
-              ? Effect.succeed({ sequence: last.value.sequence, duplicate: true })
-              : Effect.fail(fenced(Option.isSome(last) ? last.value.sequence : 0))
-          })
-        )
+        Effect.catchReason("BrokerError", "Conflict", () => Effect.succeed({ duplicate: true }))
       )
-      if (appended.duplicate && hasStored && !isInDoubt) return yield* fenced(appended.sequence)
-      if (!appended.duplicate || isInDoubt) hasStored = true
-      return appended.sequence
+      if ("sequence" in answer && !answer.duplicate) {
+        hasStored = true
+        return answer.sequence
+      }
+      // Somebody stored a record here: whose is it?
+      const last = yield* retrying(output.last(subject))
+      const actual = Option.isSome(last) ? last.value.sequence : 0
+      const isThisCommit = Option.isSome(last) && Commit.ofRecord(last.value)?.chain === pending.commit.chain
+      if (!isThisCommit || (hasStored && !isInDoubt)) {
+        return yield* new ViewError({
+          view: view.id,
+          partition,
+          reason: new Fenced({ expected: after, actual })
+        })
+      }
+      return actual
     },
     Effect.catchTag("BrokerError", (error) => Effect.fail(brokerFailed(view.id, partition)(error)))
   )
