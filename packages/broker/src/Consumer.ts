@@ -36,8 +36,14 @@ export interface ConsumerOptions<E, R> {
   readonly concurrency?: number
   /** Handles one delivery and says what becomes of it. It may run more than once for a record. */
   readonly handle: (delivery: Delivery) => Effect.Effect<Settlement, E, R>
-  /** What becomes of a delivery whose handler failed or died; default: again after 100 ms × 2 ^ (attempt − 1), at most 1 minute. */
-  readonly onFailure?: (cause: Cause.Cause<E>, delivery: Delivery) => Effect.Effect<Settlement, never, R>
+  /**
+   * What becomes of a delivery whose handler failed or died; default: again after 100 ms × 2 ^ (attempt − 1), at most 1 minute.
+   * A failure of it ends the consumer.
+   */
+  readonly onFailure?: (
+    cause: Cause.Cause<E>,
+    delivery: Delivery
+  ) => Effect.Effect<Settlement, BrokerError, R>
   /** On interruption: how long running handlers may take to end before they are interrupted; default 0. */
   readonly drainWithin?: Duration.Input
 }
@@ -81,7 +87,7 @@ export const run = Effect.fnUntraced(function* <E, R>(
   const room = yield* Latch.make(true)
   const broken = yield* Deferred.make<never, BrokerError>()
 
-  const onFailure = (cause: Cause.Cause<E>, delivery: Delivery) =>
+  const onFailure = (cause: Cause.Cause<E>, delivery: Delivery): Effect.Effect<Settlement, BrokerError, R> =>
     Cause.hasInterruptsOnly(cause)
       ? Effect.succeed(retry(0))
       : options.onFailure === undefined

@@ -1,0 +1,7 @@
+export { standard as standardRetry } from "./Backoff.ts"
+export type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
+export type { Job } from "./Job.ts"
+export { Permanent, RetryAfter } from "./JobFailure.ts"
+export type { Lane } from "./Lane.ts"
+export * as Queue from "./Queue.ts"
+export * as Worker from "./Worker.ts"
