@@ -1,4 +1,5 @@
-import * as Arr from "effect/Array"
+import { pipeline } from "node:stream"
+import { createGunzip } from "node:zlib"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
@@ -8,9 +9,9 @@ import { InputDamaged } from "./ReadError.ts"
 /**
  * Decompresses a byte stream that begins with gzip's magic bytes (1f 8b) and passes any other on as it is.
  *
- * Uses the web-standard `DecompressionStream`, so it runs wherever that is. Several members one after another are read
- * as one. Input that is cut short, damaged or followed by other bytes fails with `InputDamaged`, after what could be
- * decompressed has been passed on.
+ * Uses Node's zlib, the one place of this package that needs Node: the web-standard `DecompressionStream` refuses files of
+ * several gzip members, which tools that compress in parallel or append write. Input that is cut short, damaged or followed
+ * by other bytes than zeros fails with `InputDamaged`, after what could be decompressed has been passed on.
  */
 export const gunzipIfNeeded = <E, R>(
   self: Stream.Stream<Uint8Array, E, R>
@@ -52,24 +53,27 @@ const gunzip = <E, R>(
 ): Stream.Stream<Uint8Array, E | InputDamaged, R> =>
   Stream.unwrap(
     Effect.gen(function* () {
-      // A failure of `self` crosses the web stream as a bare value: kept here to come out again as it went in.
+      // A failure of `self` crosses Node's stream as a bare value: kept here to come out again as it went in.
       let failure: Cause.Cause<E> | undefined
       let bytesRead = 0
-      const counted = Stream.mapArray(self, (chunk) => {
-        for (const bytes of chunk) bytesRead += bytes.length
-        // The types of web streams want a view over a plain ArrayBuffer.
-        return Arr.map(chunk, (bytes) => (isPlain(bytes) ? bytes : new Uint8Array(bytes)))
-      })
-      const watched = Stream.tapCause(counted, (cause) =>
-        Effect.sync(() => {
-          failure = cause
-        })
+      const watched = self.pipe(
+        Stream.mapArray((pieces) => {
+          for (const bytes of pieces) bytesRead += bytes.length
+          return pieces
+        }),
+        Stream.tapCause((cause) =>
+          Effect.sync(() => {
+            failure = cause
+          })
+        )
       )
-      const compressed = yield* Stream.toReadableStreamEffect(watched)
-      return Stream.fromReadableStream<Uint8Array, InputDamaged>({
-        evaluate: () => compressed.pipeThrough(new DecompressionStream("gzip")),
-        onError: (cause) => new InputDamaged({ bytesRead, cause })
-      }).pipe(
+      const source = yield* Stream.toAsyncIterableEffect(watched)
+      // Whoever iterates the result sees every error; `pipeline` closes the source when either side ends.
+      const unzipped = pipeline(source, createGunzip(), () => {})
+      return Stream.fromAsyncIterable(
+        unzipped as AsyncIterable<Uint8Array>,
+        (cause) => new InputDamaged({ bytesRead, cause })
+      ).pipe(
         Stream.catchCause(
           (cause): Stream.Stream<never, E | InputDamaged> =>
             failure === undefined ? Stream.failCause(cause) : Stream.failCause(failure)
@@ -77,5 +81,3 @@ const gunzip = <E, R>(
       )
     })
   )
-
-const isPlain = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buffer instanceof ArrayBuffer

@@ -1,3 +1,4 @@
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
 /** The header is not one of a known data set, so no row can be read. Correct the named line, or name the format. */
@@ -30,7 +31,7 @@ export class InputDamaged extends Schema.TaggedError<InputDamaged>()("InputDamag
   cause: Schema.Defect()
 }) {
   override get message() {
-    const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    const why = Predicate.hasProperty(this.cause, "message") ? this.cause.message : "unknown cause"
     return `gzip input is damaged or cut short within the first ${this.bytesRead} bytes (${why}). Rows before that are good; fetch the file again.`
   }
 }

@@ -121,18 +121,19 @@ export const only = <Tag extends HitChange["_tag"]>(
   changes.filter((change): change is Extract<HitChange, { readonly _tag: Tag }> => change._tag === tag)
 
 /** Changes as short lines: what a reader of a test wants to see. */
-export const lines = (changes: ReadonlyArray<HitChange>): ReadonlyArray<string> =>
-  changes.map((change) => {
-    switch (change._tag) {
-      case "Opened":
-      case "Closed":
-      case "Corrected":
-        return `${change._tag} ${change.key} ${change.startMillis}..${change.lastMillis} n${change.events} r${change.revision} ${change.closedBy}`
-      case "Retracted":
-        return `Retracted ${change.key} r${change.revision} ${change.into === null ? "gone" : "merged"}`
-      case "Late":
-        return `Late ${change.key} ${change.timeMillis} w${change.watermarkMillis} ${change.reason}`
-      case "Quarantined":
-        return `Quarantined ${change.key} ${change.reason} n${change.events}`
-    }
-  })
+export const lines = (changes: ReadonlyArray<HitChange>): ReadonlyArray<string> => changes.map(lineOf)
+
+const lineOf = (change: HitChange): string => {
+  switch (change._tag) {
+    case "Opened":
+    case "Closed":
+    case "Corrected":
+      return `${change._tag} ${change.key} ${change.startMillis}..${change.lastMillis} n${change.events} r${change.revision} ${change.closedBy}`
+    case "Retracted":
+      return `Retracted ${change.key} r${change.revision} ${change.into === null ? "gone" : "merged"}`
+    case "Late":
+      return `Late ${change.key} ${change.timeMillis} w${change.watermarkMillis} ${change.reason}`
+    case "Quarantined":
+      return `Quarantined ${change.key} ${change.reason} n${change.events}`
+  }
+}
