@@ -1,11 +1,19 @@
 /** What backends on local storage share: the pure cores, and the broker over any `LocalStorage`. */
 export {
   type Candidate,
+  groupRecordsMax,
+  malformed,
   planAppend,
   type Refusal,
   type StoredRecord,
   type Verdict
 } from "./backend/AppendPlan.ts"
+export {
+  mismatchError,
+  notFoundError,
+  refusalError,
+  rejectedError
+} from "./backend/BrokerFailure.ts"
 export { DeadlineHeap } from "./backend/DeadlineHeap.ts"
 export { makeLocalBroker } from "./backend/LocalBroker.ts"
 export {
@@ -19,8 +27,20 @@ export {
   type TopicStore
 } from "./backend/LocalStorage.ts"
 export { MessageIds } from "./backend/MessageIds.ts"
+export {
+  badFilters,
+  badStart,
+  readRequest,
+  readSubscriptionSpec,
+  readTopicSpec,
+  updateSubscriptionSpec
+} from "./backend/ReadSpec.ts"
 export { recordBytes } from "./backend/RecordBytes.ts"
-export type { SubscriptionSettings, SubscriptionSnapshot } from "./backend/SubscriptionSettings.ts"
+export {
+  differingSubscription,
+  type SubscriptionSettings,
+  type SubscriptionSnapshot
+} from "./backend/SubscriptionSettings.ts"
 export { type Handed, type SubscriptionJournal, SubscriptionState } from "./backend/SubscriptionState.ts"
 export { TopicCursor } from "./backend/TopicCursor.ts"
 export { type IndexedRecord, type PurgeRange, TopicIndex } from "./backend/TopicIndex.ts"
