@@ -57,7 +57,7 @@ type DecideServices<D> = {
 /**
  * The behaviour of an actor whose state is its history: pass it to `toLayer` or `spawn`.
  *
- * - Activation reads the newest snapshot and the entries after it. `evolve` is pure; `decide` may use services.
+ * - Activation reads the newest snapshot that fits the state's schema, and the entries after it. `evolve` is pure; `decide` may use services.
  * - The events of one command are one entry of the journal: all or none. The answer comes after they are stored.
  * - Two writers of one history cannot both win: the loser restarts from the journal and decides again (at most five times).
  * - A message class with a `primaryKey` takes effect at most once among the last `rememberCommands` (default 1 000) stored
@@ -140,26 +140,36 @@ export const make = <
         break
       }
     }
-    const replay = (entry: JournalEntry) =>
-      Effect.gen(function* () {
-        const stored: ReadonlyArray<{ readonly _tag: string }> = yield* Effect.mapError(
-          events.decode(entry.events),
-          damaged(`the entry at sequence ${entry.sequence}`)
-        )
-        state = fold(state, stored)
+    const replay = (entries: ReadonlyArray<JournalEntry>): Effect.Effect<void, JournalError> => {
+      for (const entry of entries) {
+        const stored = events.decode(entry.events)
+        if (Exit.isFailure(stored)) {
+          return Effect.fail(damaged(`The entry at sequence ${entry.sequence}`)(stored.cause))
+        }
+        state = fold(state, stored.value as ReadonlyArray<{ readonly _tag: string }>)
         sequence = entry.sequence
-        sinceSnapshot += stored.length
+        sinceSnapshot += entry.events.length
         if (entry.command !== undefined) rememberCommand(entry.command)
-      })
+      }
+      return Effect.void
+    }
 
     const snapshot = yield* journal.snapshot(history)
     if (Option.isSome(snapshot)) {
-      const at = `the snapshot at sequence ${snapshot.value.sequence}`
-      state = yield* Effect.mapError(states.decode(snapshot.value.state), damaged(at))
-      sequence = snapshot.value.sequence
-      for (const command of snapshot.value.commands) rememberCommand(command)
+      const kept = states.decode(snapshot.value.state)
+      if (Exit.isSuccess(kept)) {
+        state = kept.value as State
+        sequence = snapshot.value.sequence
+        for (const command of snapshot.value.commands) rememberCommand(command)
+      } else {
+        // The state's schema changed: the history makes it anew.
+        yield* Effect.logWarning(
+          `a snapshot of ${history.actor}/${history.id} does not fit its schema`,
+          kept.cause
+        )
+      }
     }
-    yield* Stream.runForEach(journal.read(history, sequence), replay)
+    yield* Stream.runForEachArray(journal.read(history, sequence), replay)
 
     const saveSnapshot = Effect.suspend(() =>
       journal.saveSnapshot(history, {
@@ -220,7 +230,10 @@ export const make = <
         const commandId = primaryKey === undefined ? undefined : `${tag}:${primaryKey(command)}`
         const known = commandId === undefined ? undefined : commands.get(commandId)
         if (known !== undefined) {
-          return Effect.orDie(Effect.mapError(replies.decode(known), damaged(`the answer of ${commandId}`)))
+          const answer = replies.decode(known)
+          return Exit.isSuccess(answer)
+            ? answer
+            : Effect.die(damaged(`The answer of ${commandId}`)(answer.cause))
         }
         const decided = decideOne(state, command)
         return Effect.isEffect(decided)
@@ -237,7 +250,7 @@ type AnyDecision<State> = Decision<{ readonly _tag: string }, State, unknown>
 
 interface AnyCodec {
   readonly encode: (value: unknown) => Schema.Json
-  readonly decode: (json: unknown) => Effect.Effect<never, Schema.SchemaError>
+  readonly decode: (json: unknown) => Exit.Exit<unknown, Schema.SchemaError>
 }
 
 /** Encodes to JSON (what does not fit is a defect), decodes from it. */
@@ -245,7 +258,7 @@ const codec = (schema: Schema.Codec<unknown, unknown>): AnyCodec => {
   const json = Schema.toCodecJson(schema)
   return {
     encode: Schema.encodeUnknownSync(json) as (value: unknown) => Schema.Json,
-    decode: Schema.decodeUnknownEffect(json) as (json: unknown) => Effect.Effect<never, Schema.SchemaError>
+    decode: Schema.decodeUnknownExit(json)
   }
 }
 

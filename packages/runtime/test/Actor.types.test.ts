@@ -140,7 +140,11 @@ export const eventSourced = () => {
     decide: { Deposit: () => EventSourced.reply(1), Withdraw: () => EventSourced.reply(1) }
   })
   // @ts-expect-error a command has no case
-  const noCommand = EventSourced.make(Account, { ...common, evolve, decide: { Deposit: () => EventSourced.reply(1) } })
+  const noCommand = EventSourced.make(Account, {
+    ...common,
+    evolve,
+    decide: { Deposit: () => EventSourced.reply(1) }
+  })
   const wrong = EventSourced.make(Account, {
     ...common,
     evolve,

@@ -227,6 +227,18 @@ describe("an event-sourced actor", () => {
       }).pipe(Effect.provide(Journal.layerMemory))
   )
 
+  it.effect("ignores a snapshot that does not fit the state's schema: the history makes the state anew", () =>
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      yield* journal.append(history, { expected: 0, events: [{ _tag: "Deposited", amount: 5 }] })
+      yield* journal.saveSnapshot(history, { sequence: 1, state: { money: "5" }, commands: [] })
+      yield* Effect.gen(function* () {
+        const ada = yield* Account.ref("ada")
+        assert.strictEqual(yield* ada.ask(new Deposit({ id: "1", amount: 1 })), 6)
+      }).pipe(process())
+    }).pipe(Effect.provide(Journal.layerMemory))
+  )
+
   it.effect("does not handle commands over a history that it cannot read", () =>
     Effect.gen(function* () {
       const journal = yield* Journal

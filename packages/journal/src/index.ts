@@ -1,0 +1,2 @@
+export * as HistoryRecord from "./HistoryRecord.ts"
+export * as Journal from "./Journal.ts"
