@@ -1,5 +1,6 @@
 import { type AppendRequest, jsonCodec, Subject, type TopicRecord } from "@troupe/broker"
 import { ClickEvent } from "@troupe/clickstream"
+import { Control } from "@troupe/sessions"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 
@@ -9,8 +10,6 @@ export const partitions = 4
 
 /** Header that says which data row of the source a record came from: ingest goes on after the last one. */
 export const rowHeader = "Row"
-/** Header of control records; `end` says that no event follows. */
-export const controlHeader = "Control"
 
 const codec = jsonCodec(ClickEvent)
 
@@ -30,14 +29,15 @@ export const ends = (lastRow: number): ReadonlyArray<AppendRequest> =>
   Array.from({ length: partitions }, (_, partition) => ({
     subject: Subject.partitionSubject(partition),
     data: new Uint8Array(0),
-    headers: { [rowHeader]: String(lastRow), [controlHeader]: "end" }
+    headers: { [rowHeader]: String(lastRow), ...Control.toHeaders({ _tag: "EndOfInput" }) }
   }))
 
 /** The row a record names; 0 for none. */
 export const rowOf = (record: TopicRecord): number => Number(record.headers[rowHeader] ?? 0)
 
 /** True for the record that ends the input. */
-export const isEnd = (record: TopicRecord): boolean => record.headers[controlHeader] === "end"
+export const isEnd = (record: TopicRecord): boolean =>
+  Control.ofHeaders(record.headers)?._tag === "EndOfInput"
 
 /** The click a record holds; throws for bytes that are none, which only a foreign writer can have put there. */
 export const decode = (record: TopicRecord): ClickEvent => {

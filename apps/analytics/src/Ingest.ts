@@ -39,22 +39,23 @@ export interface IngestProgress {
   readonly total: number
 }
 
+/** The topic that lists the rows of the input that are no clicks. */
+export const rejectedTopic = `${ClickTopic.name}-rejected`
+
 const transient = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("1 second")])
 const Start = Schema.Struct({ input: Schema.String })
 
 /** The row named by the last record of the topic. */
 const lastRow = (topic: Topic) =>
-  topic
-    .read({ from: "last", filters: ["p.*"] })
-    .pipe(
-      Stream.runHead,
-      Effect.map(
-        Option.match({
-          onNone: () => ({ row: 0, ended: false }),
-          onSome: (record) => ({ row: ClickTopic.rowOf(record), ended: ClickTopic.isEnd(record) })
-        })
-      )
+  topic.read({ from: "last", filters: ["p.*"] }).pipe(
+    Stream.runHead,
+    Effect.map(
+      Option.match({
+        onNone: () => ({ row: 0, ended: false }),
+        onSome: (record) => ({ row: ClickTopic.rowOf(record), ended: ClickTopic.isEnd(record) })
+      })
     )
+  )
 
 /** The last sequence on each partition: what the next append there expects. */
 const tailsOf = (topic: Topic): Effect.Effect<Map<string, number>, BrokerError> =>
@@ -94,10 +95,7 @@ export const run = Effect.fn("Ingest.run")(function* (
 ) {
   const broker = yield* Broker
   const topic = yield* broker.topic({ name: ClickTopic.name })
-  const rejected = TypedTopic.json(
-    yield* broker.topic({ name: `${ClickTopic.name}-rejected` }),
-    Reject.Reject
-  )
+  const rejected = TypedTopic.json(yield* broker.topic({ name: rejectedTopic }), Reject.Reject)
   yield* claimInput(topic, source)
   const begin = yield* lastRow(topic)
   const ingested = { resumedFrom: begin.row, wroteEnd: !begin.ended }

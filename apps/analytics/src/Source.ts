@@ -41,6 +41,9 @@ export interface Source {
   readonly read: (fromRow: number) => Stream.Stream<Chunk, InputUnreadable | HeaderInvalid | InputDamaged>
 }
 
+/** Rows appended together: one all-or-nothing append, well below the 1 000 records that one may have. */
+const rowsPerChunk = 512
+
 /** A CSV file of one of the known formats, gzipped or not. */
 export const file = Effect.fnUntraced(function* (
   path: string
@@ -57,20 +60,51 @@ export const file = Effect.fnUntraced(function* (
     read: (fromRow) =>
       ClickReader.read(Stream.mapError(files.stream(path, { chunkSize: 65_536 }), unreadable), {
         fromRow,
-        rowsPerChunk: 512
+        rowsPerChunk
       }).pipe(Stream.map((chunk) => ({ ...chunk, done: chunk.bytesRead })))
   }
 })
 
-/** Seeded shoppers: the same events for the same seed and count. */
-export const simulator = (options: { readonly seed: number; readonly events: number }): Source => ({
-  name: `simulator seed ${options.seed}, ${options.events} events`,
-  total: options.events,
+/** Seeded shoppers: the same events for the same seed; `events` of them, or without end. */
+export const simulator = (options: { readonly seed: number; readonly events?: number }): Source => ({
+  name: `simulator seed ${options.seed}, ${options.events ?? "endless"} events`,
+  total: options.events ?? Number.POSITIVE_INFINITY,
   read: (fromRow) =>
-    Stream.fromIterable(Simulator.chunks({ seed: options.seed, events: options.events, fromRow }, 512)).pipe(
+    Stream.fromIterable(Simulator.chunks({ ...options, fromRow }, rowsPerChunk)).pipe(
       Stream.map((events) => {
         const lastRow = events.at(-1)?.row ?? 0
         return { events, rejects: [], lastRow, done: lastRow }
       })
     )
 })
+
+/** The same source at the pace of its own events' times, `speed` times as fast. */
+export const paced = (source: Source, speed: number): Source => ({
+  ...source,
+  read: (fromRow) => {
+    let before: number | undefined
+    return source.read(fromRow).pipe(
+      Stream.flatMap((chunk) => Stream.fromArray(singles(chunk))),
+      Stream.tap((chunk) => {
+        const now = chunk.events[0]?.timeMillis
+        const wait = now === undefined || before === undefined ? 0 : Math.max(0, now - before) / speed
+        before = now ?? before
+        return wait > 0 ? Effect.sleep(wait) : Effect.void
+      })
+    )
+  }
+})
+
+/** A chunk cut into chunks of events of one and the same moment; the rejects go with the first. */
+const singles = (chunk: Chunk): ReadonlyArray<Chunk> => {
+  const cut: Array<Chunk> = []
+  let from = 0
+  for (let i = 1; i <= chunk.events.length; i++) {
+    if (i < chunk.events.length && chunk.events[i]?.timeMillis === chunk.events[from]?.timeMillis) continue
+    const events = chunk.events.slice(from, i)
+    const lastRow = i === chunk.events.length ? chunk.lastRow : (events.at(-1)?.row ?? chunk.lastRow)
+    cut.push({ events, rejects: from === 0 ? chunk.rejects : [], lastRow, done: chunk.done })
+    from = i
+  }
+  return cut.length === 0 ? [chunk] : cut
+}

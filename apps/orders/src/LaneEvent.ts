@@ -18,7 +18,8 @@ export const LaneEvent = Schema.Struct({
   reference: Schema.String,
   status: OrderStatus,
   atMillis: Schema.Number,
-  totalCents: Schema.Int,
+  /** What the order costs; told when it is placed. */
+  totalCents: Schema.optionalKey(Schema.Int),
   carrier: Schema.optionalKey(Carrier),
   tracking: Schema.optionalKey(Schema.String),
   /** Why it was rejected. */

@@ -1,4 +1,4 @@
-import { Broker, type BrokerError, TypedTopic, type UndecodableRecord } from "@troupe/broker"
+import { Broker, type BrokerError, TypedTopic } from "@troupe/broker"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -22,7 +22,7 @@ export interface Ledger {
    * The book itself refuses the second one (expected last sequence 0), so two writers cannot both succeed.
    */
   readonly enterOnce: (key: ReadonlyArray<string>, entry: Entry) => Effect.Effect<boolean, BrokerError>
-  readonly entries: Stream.Stream<Entry, BrokerError | UndecodableRecord>
+  readonly entries: Stream.Stream<Entry, BrokerError | TypedTopic.UndecodableRecord>
 }
 
 const transient = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("500 millis")])

@@ -14,8 +14,9 @@ export interface Outcome {
 /** The last word on every order of a lane, by the steps in its topic; sorted by reference. */
 export const outcomes = (steps: Iterable<LaneEvent>): ReadonlyArray<Outcome> => {
   const byOrder = new Map<string, Outcome>()
-  for (const { status, reference, orderId, reason = "", carrier = "", totalCents } of steps) {
+  for (const { status, reference, orderId, reason = "", carrier = "", ...step } of steps) {
     const isEnd = status === "shipped" || status === "rejected"
+    const totalCents = step.totalCents ?? byOrder.get(orderId)?.totalCents ?? 0
     byOrder.set(orderId, { reference, status: isEnd ? status : "open", reason, carrier, totalCents })
   }
   return [...byOrder.values()].sort((a, b) =>

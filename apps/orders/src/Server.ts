@@ -1,5 +1,6 @@
 import { createServer } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
+import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import { HttpIncomingMessage, HttpRouter, HttpStaticServer } from "effect/http"
 import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
@@ -10,7 +11,7 @@ import { Faults } from "./Faults.ts"
 import { Shop } from "./Shop.ts"
 
 /** A request body larger than this is refused: an order of 20 lines takes about 2 kB. */
-const bodyBytesMax = 65_536
+const bodyMax = ByteSize.fromInputUnsafe("64 KiB")
 
 const referenceOr = (given: string | undefined) => given ?? `order-${crypto.randomUUID()}`
 
@@ -63,4 +64,7 @@ export const layer = (options: { readonly port: number }) =>
       HttpStaticServer.layer({ root: `${import.meta.dirname}/../web/dist` })
     ),
     { disableLogger: true, disableListenLog: true }
-  ).pipe(Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: options.port })))
+  ).pipe(
+    Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, bodyMax)),
+    Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: options.port }))
+  )

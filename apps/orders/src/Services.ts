@@ -1,4 +1,4 @@
-import { type Broker, type BrokerError, Subject, type UndecodableRecord } from "@troupe/broker"
+import { type Broker, type BrokerError, Subject, type TypedTopic } from "@troupe/broker"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -38,7 +38,8 @@ export interface Job {
   readonly placement: Placement
 }
 
-type Trouble = ServiceDown | NoAnswer | BrokerError
+/** What may be mended by trying again. */
+export type Trouble = ServiceDown | NoAnswer | BrokerError
 
 /** The three services behind the shop, each with a book of its own. */
 export class Services extends Context.Service<
@@ -53,7 +54,7 @@ export class Services extends Context.Service<
       job: Job
     ) => Effect.Effect<{ readonly carrier: Carrier; readonly tracking: string }, Trouble | NotPossible>
     /** Every line of the payment service's own book. */
-    readonly paymentLedger: Stream.Stream<Ledger.Entry, BrokerError | UndecodableRecord>
+    readonly paymentLedger: Stream.Stream<Ledger.Entry, BrokerError | TypedTopic.UndecodableRecord>
   }
 >()("@troupe/orders/Services") {
   static readonly layer: Layer.Layer<Services, BrokerError, Faults | Broker> = Layer.effect(

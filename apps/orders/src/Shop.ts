@@ -25,6 +25,10 @@ export class Shop extends Context.Service<
       orderId: string
     ) => Effect.Effect<ReadonlyArray<LaneEvent>, OrderNotFound | BrokerError>
     readonly stats: Effect.Effect<Readonly<Record<LaneName, LaneStats>>>
+    /** Every step of every order of a lane so far, as its topic holds them. */
+    readonly steps: (lane: LaneName) => Stream.Stream<LaneEvent, BrokerError>
+    /** Completes once no order of the lane is without an end. */
+    readonly drained: (lane: LaneName) => Effect.Effect<void, BrokerError>
     /** The lane's steps after a sequence of its topic, then what comes; never ends. */
     readonly events: (lane: LaneName, afterSequence: number) => Stream.Stream<LaneEvent, BrokerError>
   }

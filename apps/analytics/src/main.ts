@@ -1,0 +1,67 @@
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { BrokerChoice, RunDirectory, reporting, runFlags } from "@troupe/console"
+import { ActorSystem } from "@troupe/runtime"
+import * as Console from "effect/Console"
+import { Command, Flag } from "effect/cli"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Live from "./Live.ts"
+import * as Once from "./Once.ts"
+import * as Rendering from "./Rendering.ts"
+import * as Source from "./Source.ts"
+
+const defaultEvents = 20_000
+const defaultLiveSpeed = 600
+
+const flags = {
+  ...runFlags,
+  input: Flag.String("input").pipe(
+    Flag.optional,
+    Flag.withDescription(
+      "clickstream CSV, plain or gzipped (Coveo release, Google day); without it shoppers are simulated"
+    )
+  ),
+  events: Flag.Int("events").pipe(
+    Flag.optional,
+    Flag.withDescription(`simulated clicks; with --once ${defaultEvents} unless given, else without end`)
+  ),
+  speed: Flag.Finite("speed").pipe(
+    Flag.optional,
+    Flag.withDescription(
+      `how many times faster than the clicks' own times; with --once as fast as it goes unless given, else ${defaultLiveSpeed}`
+    )
+  )
+}
+
+type Flags = Command.Command.Config.Infer<typeof flags>
+
+const sourceOf = Effect.fnUntraced(function* ({ events, input, once, seed, speed }: Flags) {
+  const count = Option.getOrElse(events, () => (once ? defaultEvents : undefined))
+  const source = Option.isSome(input)
+    ? yield* Source.file(yield* RunDirectory.fromUser(input.value))
+    : Source.simulator({ seed, ...(count === undefined ? {} : { events: count }) })
+  const pace = Option.getOrElse(speed, () => (once ? 0 : defaultLiveSpeed))
+  return pace > 0 ? Source.paced(source, pace) : source
+})
+
+const run = Effect.fn("analytics")(function* (given: Flags) {
+  const directory = yield* RunDirectory.acquire({ app: "analytics", data: given.data, keeps: !given.once })
+  const source = yield* sourceOf(given)
+  const services = BrokerChoice.layer({ broker: given.broker, directory })
+  if (!given.once) return yield* Live.run(source).pipe(Effect.provide([services, ActorSystem.layer]))
+  const report = yield* Once.run(source).pipe(Effect.scoped, Effect.provide([services, ActorSystem.layer]))
+  yield* Console.log(given.json ? JSON.stringify(report) : Rendering.render(report))
+}, Effect.scoped)
+
+const analytics = Command.make("analytics", flags, run).pipe(
+  Command.withDescription(
+    "Clicks into one topic, sessions live beside it; then the history again with version 2 of the view beside version 1"
+  )
+)
+
+analytics.pipe(
+  Command.run({ version: "0.1.0" }),
+  reporting,
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,87 @@
+import { NodeHttpClient, NodeRuntime, NodeServices } from "@effect/platform-node"
+import { BrokerChoice, RunDirectory, reporting, runFlags } from "@troupe/console"
+import { Journal } from "@troupe/journal"
+import { ActorSystem } from "@troupe/runtime"
+import * as Console from "effect/Console"
+import { Command, Flag } from "effect/cli"
+import * as Effect from "effect/Effect"
+import { HttpServer } from "effect/http"
+import * as Layer from "effect/Layer"
+import { Faults } from "./Faults.ts"
+import * as LiveShop from "./LiveShop.ts"
+import * as LiveShoppers from "./LiveShoppers.ts"
+import { behaviour, Order } from "./Order.ts"
+import * as OrderTopic from "./OrderTopic.ts"
+import * as QueuedLane from "./QueuedLane.ts"
+import * as Rendering from "./Rendering.ts"
+import * as Server from "./Server.ts"
+import { Services } from "./Services.ts"
+import * as Story from "./Story.ts"
+
+const everyMillis = 20
+const drainMillisMax = 60_000
+
+const flags = {
+  ...runFlags,
+  orders: Flag.Int("orders").pipe(
+    Flag.withDefault(120),
+    Flag.withDescription("with --once: how many orders in each lane")
+  ),
+  speed: Flag.Finite("speed").pipe(
+    Flag.withDefault(1),
+    Flag.withDescription("how many times faster shoppers and services are")
+  ),
+  port: Flag.Int("port").pipe(
+    Flag.withDefault(4100),
+    Flag.withDescription("where the page listens, on loopback; 0 takes a free port")
+  )
+}
+
+type Flags = Command.Command.Config.Infer<typeof flags>
+
+/** The shop, open on a port, on the broker that was chosen. */
+const shop = (options: Flags & { readonly directory: string }) =>
+  Server.layer({ port: options.once ? 0 : options.port }).pipe(
+    Layer.provideMerge(LiveShop.layer),
+    Layer.provideMerge(QueuedLane.workers),
+    Layer.provideMerge(Services.layer),
+    Layer.provideMerge(Faults.layer({ seed: options.seed, speed: options.speed })),
+    Layer.provideMerge(Order.toLayer(behaviour, { passivateAfter: "1 minute" })),
+    Layer.provideMerge(Journal.layer({ topic: OrderTopic.name })),
+    Layer.provideMerge(ActorSystem.layer),
+    Layer.provideMerge(BrokerChoice.layer({ broker: options.broker, directory: options.directory })),
+    Layer.provideMerge(NodeHttpClient.layerUndici)
+  )
+
+const story = Effect.fnUntraced(function* ({ json, orders, seed, speed }: Flags) {
+  const report = yield* Story.run({ seed, orders, speed, everyMillis, drainMillisMax })
+  yield* Console.log(json ? JSON.stringify(report) : Rendering.render(report))
+})
+
+const live = Effect.fnUntraced(function* ({ seed, speed }: Flags) {
+  const { address } = yield* HttpServer.HttpServer
+  yield* Console.log(
+    `The shop is open: ${HttpServer.formatAddress(address)} (API at /docs). Ctrl-C closes it.`
+  )
+  return yield* LiveShoppers.run({ seed, speed, everyMillis: everyMillis * 5 })
+})
+
+const run = Effect.fn("orders")(function* (given: Flags) {
+  const directory = yield* RunDirectory.acquire({ app: "orders", data: given.data, keeps: !given.once })
+  const services = shop({ ...given, directory })
+  if (!given.once) return yield* live(given).pipe(Effect.scoped, Effect.provide(services))
+  yield* story(given).pipe(Effect.scoped, Effect.provide(services))
+}, Effect.scoped)
+
+const orders = Command.make("orders", flags, run).pipe(
+  Command.withDescription(
+    "An order through payment, warehouse and delivery: synchronous beside queued, under the same failure"
+  )
+)
+
+orders.pipe(
+  Command.run({ version: "0.1.0" }),
+  reporting,
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain
+)

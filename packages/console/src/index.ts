@@ -1,0 +1,6 @@
+export * as BrokerChoice from "./BrokerChoice.ts"
+export * as Progress from "./Progress.ts"
+export { reporting } from "./Reporting.ts"
+export * as RunDirectory from "./RunDirectory.ts"
+export { runFlags } from "./RunFlags.ts"
+export * as Table from "./Table.ts"
