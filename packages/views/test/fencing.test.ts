@@ -64,6 +64,48 @@ describe("two processors of one partition", () => {
     }).pipe(Effect.provide(layerMemory))
   )
 
+  it.effect("the paused one is fenced where its successor has cut the live end elsewhere", () =>
+    Effect.gen(function* () {
+      const broker = yield* Broker
+      const input = yield* broker.topic({ name: "purchases" })
+      yield* fill(input, 1, 0, 70)
+      const gate = yield* Deferred.make<void>()
+      const options = { input, partitions: 1, chunkRecords: 64 }
+      // Commits 1 … 64, then hangs before it commits 65 … 70.
+      const zombie = yield* Effect.forkChild(
+        asProcess(view, options, pausing(broker, 2, gate), (running) => running.failure).pipe(Effect.flip)
+      )
+      const output = yield* broker.topic({ name: outputTopic(view) })
+      while ((yield* output.info).lastSequence < 1) yield* Effect.yieldNow
+      yield* fill(input, 1, 70, 100)
+      // Commits 65 … 100: another record than the zombie's.
+      yield* asProcess(view, options, broker, (running) => running.caughtUp())
+      yield* Deferred.succeed(gate, undefined)
+      assert.strictEqual((yield* Fiber.join(zombie)).reason._tag, "Fenced")
+      assert.strictEqual((yield* output.info).records, 2)
+      assert.isTrue((yield* Replay.verify(view, { input, partitions: 1 })).replayEqualsLive)
+    }).pipe(Effect.provide(layerMemory))
+  )
+
+  it.effect("the paused one is fenced also where its successor has committed the very same record", () =>
+    Effect.gen(function* () {
+      const broker = yield* Broker
+      const input = yield* broker.topic({ name: "purchases" })
+      yield* fill(input, 1, 0, 150)
+      const gate = yield* Deferred.make<void>()
+      const options = { input, partitions: 1, chunkRecords: 50 }
+      const zombie = yield* Effect.forkChild(
+        asProcess(view, options, pausing(broker, 3, gate), (running) => running.failure).pipe(Effect.flip)
+      )
+      const output = yield* broker.topic({ name: outputTopic(view) })
+      while ((yield* output.info).lastSequence < 2) yield* Effect.yieldNow
+      yield* asProcess(view, options, broker, (running) => running.caughtUp())
+      yield* Deferred.succeed(gate, undefined)
+      assert.strictEqual((yield* Fiber.join(zombie)).reason._tag, "Fenced")
+      assert.strictEqual((yield* output.info).records, 3)
+    }).pipe(Effect.provide(layerMemory))
+  )
+
   it.effect("adopts the last append of a predecessor that arrives after it has started", () =>
     Effect.gen(function* () {
       const broker = yield* Broker
@@ -88,6 +130,28 @@ describe("two processors of one partition", () => {
       assert.isTrue(verified.replayEqualsLive)
       assert.strictEqual(verified.outputs, 200)
       assert.strictEqual((yield* output.info).records, 4)
+    }).pipe(Effect.provide(layerMemory))
+  )
+
+  it.effect("while one commit is on its way, what arrives is collected for the next", () =>
+    Effect.gen(function* () {
+      const broker = yield* Broker
+      const input = yield* broker.topic({ name: "purchases" })
+      const gate = yield* Deferred.make<void>()
+      const options = { input, partitions: 1, chunkRecords: 50 }
+      yield* asProcess(view, options, pausing(broker, 1, gate), (running) =>
+        Effect.gen(function* () {
+          for (let index = 0; index < 40; index++) {
+            yield* fill(input, 1, index, index + 1)
+            for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+          }
+          yield* Deferred.succeed(gate, undefined)
+          yield* running.caughtUp()
+        })
+      )
+      const output = yield* broker.topic({ name: outputTopic(view) })
+      assert.isAtMost((yield* output.info).records, 3)
+      assert.strictEqual((yield* Replay.outputDigests(view))[0]?.outputs, 40)
     }).pipe(Effect.provide(layerMemory))
   )
 
