@@ -17,6 +17,7 @@ interface Group {
 export class CommitQueue {
   private groups: Array<Group> = []
   private at = 0
+  private committed = 0
   /** The last sequence that may be shown. */
   visible: number
 
@@ -24,9 +25,9 @@ export class CommitQueue {
     this.visible = visible
   }
 
-  /** Takes in a group; ticket 0 is committed already. Answers how to wait for it. */
+  /** Takes in a group, which a quick store may have committed already. Answers how to wait for it. */
   add(ticket: number, lastSequence: number): Effect.Effect<void, BrokerError> {
-    if (ticket === 0) {
+    if (ticket <= this.committed) {
       this.visible = Math.max(this.visible, lastSequence)
       return Effect.void
     }
@@ -44,6 +45,7 @@ export class CommitQueue {
   /** Everything up to this ticket is durable; true when more may be shown than before. */
   commit(ticket: number): boolean {
     const before = this.visible
+    this.committed = Math.max(this.committed, ticket)
     const done = Effect.void
     while (this.at < this.groups.length) {
       const group = this.groups[this.at] as Group

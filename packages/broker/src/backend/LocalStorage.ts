@@ -36,8 +36,6 @@ export interface TopicStore {
   readonly remove: (removal: Removal) => number | StoreFailure
   /** Reads records that the index says are there, in this order. */
   readonly read: (sequences: ReadonlyArray<number>) => ReadonlyArray<TopicRecord> | StoreFailure
-  /** The index dropped this record: nobody will ask for it again. */
-  readonly dropped: (sequence: number) => void
   readonly subscriptions: SubscriptionStore
 }
 

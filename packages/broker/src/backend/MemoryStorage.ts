@@ -18,15 +18,12 @@ const openMemoryTopic = (settings: TopicSettings): OpenedTopic => {
     },
     remove: () => 0,
     read: (sequences) => sequences.map((sequence) => records.get(sequence) as TopicRecord),
-    dropped: (sequence) => {
-      records.delete(sequence)
-    },
     subscriptions: { create: () => Effect.succeed(forgetful), remove: () => Effect.void }
   }
   return {
     settings,
     store,
-    index: new TopicIndex(settings, store.dropped),
+    index: new TopicIndex(settings, (sequence) => records.delete(sequence)),
     subscriptions: [],
     listen: () => {}
   }

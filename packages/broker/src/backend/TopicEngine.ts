@@ -112,7 +112,7 @@ export class TopicEngine {
     }
     const sequence = this.index.lastSequence
     const committed = this.commits.add(ticket, sequence)
-    if (ticket === 0) this.notify()
+    if (this.visible === sequence) this.notify()
     const next = this.index.nextExpiryMillis()
     if (next !== Number.POSITIVE_INFINITY) this.expiry.set(next + expiryStepMillis)
     return { sequence, duplicate: false, committed }

@@ -47,10 +47,10 @@ export class TopicIndex {
   bytes = 0
   private readonly settings: TopicSettings
   private readonly expiries = new DeadlineHeap()
-  private readonly removed: (sequence: number) => void
+  private readonly removed: (sequence: number) => unknown
 
   /** `removed` is told of every record that goes, by whatever cause. */
-  constructor(settings: TopicSettings, removed: (sequence: number) => void = () => {}) {
+  constructor(settings: TopicSettings, removed: (sequence: number) => unknown = () => {}) {
     this.settings = settings
     this.removed = removed
     this.ids = new MessageIds(settings.dedupeWindowMillis)

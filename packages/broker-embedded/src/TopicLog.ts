@@ -1,0 +1,223 @@
+import type { TopicRecord } from "@troupe/broker"
+import {
+  type Removal,
+  recordBytes,
+  type StoredRecord,
+  type StoreEvents,
+  StoreFailure,
+  type TopicIndex
+} from "@troupe/broker/backend"
+import type { BatchView, LogRecord, WritableLog } from "@troupe/storage/log"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { decodeExtras, encodeExtras } from "./RecordExtras.ts"
+import { failureOf, storeFailure } from "./StorageErrors.ts"
+
+const readBytes = 256 * 1024
+/** So many dropped records may pass before full segments are looked at again. */
+const trimEvery = 10_000
+
+const utf8 = new TextEncoder()
+const text = new TextDecoder()
+
+const toLogRecord = (record: StoredRecord): LogRecord => {
+  const extras = encodeExtras({
+    messageId: record.messageId,
+    ttlMillis: record.ttlMillis,
+    headers: record.headers,
+    rollup: record.rollup
+  })
+  return {
+    value: record.data,
+    timeMillis: record.timeMillis,
+    subject: record.subject,
+    headers: extras.bytes,
+    mark: extras.mark
+  }
+}
+
+const toTopicRecord = (batch: BatchView, row: number): TopicRecord => {
+  const { headers, messageId } = decodeExtras(batch.mark(row), batch.headers(row))
+  return {
+    sequence: batch.sequence(row),
+    subject: batch.subject(row) ?? "",
+    timeMillis: batch.timeMillis(row),
+    headers,
+    // A copy: one kept record must not keep the whole chunk.
+    data: batch.value(row).slice(),
+    ...(messageId === undefined ? undefined : { messageId })
+  }
+}
+
+interface Submitted {
+  readonly ticket: number
+  /** The record that must be durable; 0 for a removal, which is flushed by itself. */
+  readonly sequence: number
+  flushed: boolean
+}
+
+/**
+ * The records of one topic in a log: a record is a record of the log under the same sequence, a removal is a control
+ * note between them. Scanning the log again gives the index again.
+ */
+export class TopicLog {
+  private readonly log: WritableLog
+  private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  private events: StoreEvents | undefined
+  private tickets = 0
+  private submitted: Array<Submitted> = []
+  private dropsSinceTrim = 0
+  private trimming = false
+  private index: TopicIndex | undefined
+
+  constructor(log: WritableLog, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>) {
+    this.log = log
+    this.fork = fork
+    log.onAdvance(() => this.advance())
+  }
+
+  listen(events: StoreEvents): void {
+    this.events = events
+  }
+
+  /** Feeds the index everything the log holds, in order. Throws what reading the log throws. */
+  rebuild(index: TopicIndex): void {
+    this.index = index
+    for (const group of this.log.scan()) {
+      for (const batch of group) {
+        if (batch.isControl) this.rebuildRemovals(index, batch)
+        else this.rebuildRecords(index, batch)
+      }
+    }
+    index.skipTo(this.log.nextSequence - 1)
+    this.trim()
+  }
+
+  append(records: ReadonlyArray<StoredRecord>): number | StoreFailure {
+    try {
+      const [only] = records
+      if (records.length === 1 && only !== undefined) this.log.append(toLogRecord(only))
+      else this.log.appendBatch(records.map(toLogRecord))
+    } catch (error) {
+      return failureOf(error)
+    }
+    return this.submit(this.log.nextSequence - 1)
+  }
+
+  remove(removal: Removal): number | StoreFailure {
+    try {
+      this.log.appendControl({ value: utf8.encode(JSON.stringify(removal)), timeMillis: removal.timeMillis })
+    } catch (error) {
+      return failureOf(error)
+    }
+    const ticket = this.submit(0)
+    const entry = this.submitted[this.submitted.length - 1] as Submitted
+    this.fork(
+      Effect.match(this.log.flush, {
+        onSuccess: () => {
+          entry.flushed = true
+          this.advance()
+        },
+        onFailure: (failure) => this.events?.failed(storeFailure(failure))
+      })
+    )
+    return ticket
+  }
+
+  read(sequences: ReadonlyArray<number>): ReadonlyArray<TopicRecord> | StoreFailure {
+    const records: Array<TopicRecord> = []
+    try {
+      let batches: ReadonlyArray<BatchView> = []
+      let at = 0
+      for (const sequence of sequences) {
+        while (at < batches.length && (batches[at] as BatchView).nextSequence <= sequence) at++
+        if (at === batches.length || (batches[at] as BatchView).baseSequence > sequence) {
+          batches = this.log.read(sequence, readBytes)
+          at = 0
+        }
+        const batch = batches[at]
+        if (batch === undefined || batch.baseSequence > sequence || batch.nextSequence <= sequence) {
+          return new StoreFailure(`Record ${sequence} is in the index but not in the log.`, undefined)
+        }
+        records.push(toTopicRecord(batch, sequence - batch.baseSequence))
+      }
+    } catch (error) {
+      return failureOf(error)
+    }
+    return records
+  }
+
+  /** A record is not in the index any more; now and then the segments without any are removed. */
+  dropped(): void {
+    if (++this.dropsSinceTrim >= trimEvery) this.trim()
+  }
+
+  private trim(): void {
+    this.dropsSinceTrim = 0
+    const { index } = this
+    if (index === undefined || this.trimming || this.log.failure !== undefined) return
+    this.trimming = true
+    this.fork(
+      Effect.match(this.log.retain({ below: index.records.first }), {
+        onSuccess: () => {
+          this.trimming = false
+        },
+        // Disk space that is not given back fails nobody; the next drops try again.
+        onFailure: () => {
+          this.trimming = false
+        }
+      })
+    )
+  }
+
+  private submit(sequence: number): number {
+    const ticket = ++this.tickets
+    this.submitted.push({ ticket, sequence, flushed: false })
+    return ticket
+  }
+
+  /** Reports what became durable, in order: a removal holds back the records after it. */
+  private advance(): void {
+    const end = this.log.endSequence
+    let count = 0
+    while (count < this.submitted.length) {
+      const entry = this.submitted[count] as Submitted
+      if (entry.sequence === 0 ? !entry.flushed : entry.sequence >= end) break
+      count++
+    }
+    const last = this.submitted[count - 1]
+    if (last !== undefined) {
+      this.submitted = count === this.submitted.length ? [] : this.submitted.slice(count)
+      this.events?.committed(last.ticket)
+    }
+    if (this.log.failure !== undefined) this.events?.failed(storeFailure(this.log.failure))
+  }
+
+  private rebuildRecords(index: TopicIndex, batch: BatchView): void {
+    for (let row = 0; row < batch.count; row++) {
+      const timeMillis = batch.timeMillis(row)
+      const { headers, messageId, rollup, ttlMillis } = decodeExtras(batch.mark(row), batch.headers(row))
+      const subject = batch.subject(row) ?? ""
+      const data = batch.value(row)
+      index.expire(timeMillis)
+      index.append({
+        sequence: batch.sequence(row),
+        subject,
+        timeMillis,
+        bytes: recordBytes({ subject, data, headers, messageId }),
+        messageId,
+        ttlMillis,
+        rollup
+      })
+    }
+  }
+
+  private rebuildRemovals(index: TopicIndex, batch: BatchView): void {
+    for (let row = 0; row < batch.count; row++) {
+      const removal = JSON.parse(text.decode(batch.value(row))) as Removal
+      index.expire(removal.timeMillis)
+      if (removal.kind === "delete") index.remove(removal.sequence)
+      else index.purge(removal.range)
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export { DirectoryHeld } from "./DirectoryHeld.ts"
+export * as Embedded from "./Embedded.ts"
