@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -29,7 +29,8 @@ export const runReadme = (directory) => {
     )
     writeFileSync(join(project, "example.ts"), example)
     const flags = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    execFileSync("npm", ["install", ...flags], { cwd: project, stdio: ["ignore", 2, 2] })
+    const install = spawnSync("npm", ["install", ...flags], { cwd: project, encoding: "utf8" })
+    if (install.status !== 0) throw new Error(`The tarball of ${name} does not install:\n${install.stderr}`)
     const { status, signal, stdout, stderr } = spawnSync(process.execPath, ["example.ts"], {
       cwd: project,
       encoding: "utf8",

@@ -9,15 +9,18 @@ import { join } from "node:path"
 import { line, sum, type Tally, tallyFile } from "@troupe/vitest/tally"
 import { members, root } from "./members.ts"
 
+let interrupted: NodeJS.Signals | undefined
+
 /** Runs turbo to its end and gives its exit code. A signal ends turbo, and turbo ends what it runs. */
 const turbo = (args: ReadonlyArray<string>): Promise<number> =>
   new Promise((resolve, reject) => {
     const child = spawn("turbo", args, { cwd: root, stdio: "inherit" })
-    // Ctrl-C in a terminal has reached turbo already: see tooling/run.mjs.
+    // Ctrl-C in a terminal has reached turbo already; without one turbo listens to SIGTERM only (tooling/run.mjs).
     const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       process.on(signal, () => {
-        if (signal !== "SIGINT" || !onTerminal) child.kill(signal)
+        interrupted = signal
+        if (signal !== "SIGINT" || !onTerminal) child.kill("SIGTERM")
       })
     }
     child.on("error", reject)
@@ -40,6 +43,7 @@ const tallies = tested
   .filter(({ tally }) => existsSync(tally))
   .map(({ tally }): Tally => JSON.parse(readFileSync(tally, "utf8")))
 
+if (interrupted !== undefined) process.exit(128 + constants.signals[interrupted])
 if (!filtered && silent.length > 0) {
   console.log(`\nNo result from the tests of ${silent.map(({ name }) => name).join(", ")}.`)
 }
