@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import { Replay, Views } from "../src/index.ts"
 import { outputTopic } from "../src/View.ts"
 import { fill, table, totals, truth } from "./counting.ts"
-import { asProcess } from "./killing.ts"
+import { asProcess, withAppend } from "./killing.ts"
 
 const partitions = 2
 const view = totals({})
@@ -16,13 +16,12 @@ const settings = { partitions, chunkRecords: 50 }
 /** A broker whose appends to the output wait for the gate from the `from`-th on: a process that the machine stopped in the middle. */
 const pausing = (broker: Broker["Service"], from: number, gate: Deferred.Deferred<void>) => {
   let appends = 0
-  const wrap = (topic: Topic): Topic => ({
-    ...topic,
-    append: (request) =>
+  const wrap = (topic: Topic): Topic =>
+    withAppend(topic, (request) =>
       Effect.suspend(() =>
         ++appends < from ? topic.append(request) : Effect.andThen(Deferred.await(gate), topic.append(request))
       )
-  })
+    )
   const paused: Broker["Service"] = {
     ...broker,
     topic: (spec) =>

@@ -7,6 +7,10 @@ import type * as Scope from "effect/Scope"
 import { type View, type ViewError, Views } from "../src/index.ts"
 import { outputTopic, stateTopic } from "../src/View.ts"
 
+/** The topic with another `append`; its methods may be those of a class. */
+export const withAppend = (topic: Topic, append: Topic["append"]): Topic =>
+  Object.create(topic, { append: { value: append } })
+
 /** Counts the appends to these topics, and stops everything at one of them. */
 export interface Killer {
   readonly broker: Broker["Service"]
@@ -29,16 +33,15 @@ export const killer = (
     Deferred.doneUnsafe(reached, Effect.void)
     return Effect.never
   })
-  const wrap = (topic: Topic): Topic => ({
-    ...topic,
-    append: (request) =>
+  const wrap = (topic: Topic): Topic =>
+    withAppend(topic, (request) =>
       Effect.suspend(() => {
         writes++
         if (writes > at) return Effect.never
         if (writes < at) return topic.append(request)
         return when === "before" ? die : Effect.andThen(topic.append(request), die)
       })
-  })
+    )
   return {
     broker: {
       ...broker,
