@@ -118,13 +118,11 @@ export const run = Effect.fn("Ingest.run")(function* (
       seen.add(request.subject)
       return { ...request, expectLast: tails.get(request.subject) ?? 0 }
     })
-    const append = topic
-      .appendAll(fenced)
-      .pipe(
-        Effect.map((sequences) =>
-          sequences.forEach((sequence, i) => tails.set(fenced[i]?.subject ?? "", sequence))
-        )
-      )
+    const append = topic.appendAll(fenced).pipe(
+      Effect.map((sequences) => {
+        for (const [i, sequence] of sequences.entries()) tails.set(fenced[i]?.subject ?? "", sequence)
+      })
+    )
     const settle = Effect.fnUntraced(function* (error: BrokerError) {
       const now = yield* lastRow(topic)
       if (now.row >= row && now.ended === isEnd) {

@@ -103,8 +103,14 @@ export class Faults extends Context.Service<
           }
           return result
         }),
-        setState: (service, state) => Effect.sync(() => void (states[service] = state)),
-        setOutage: (service, outage) => Effect.sync(() => void (outages[service] = outage)),
+        setState: (service, state) =>
+          Effect.sync(() => {
+            states[service] = state
+          }),
+        setOutage: (service, outage) =>
+          Effect.sync(() => {
+            outages[service] = outage
+          }),
         loseFirstAnswer: (chosen) =>
           Effect.sync(() => {
             answered.clear()

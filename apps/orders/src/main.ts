@@ -40,7 +40,7 @@ const flags = {
 type Flags = Command.Command.Config.Infer<typeof flags>
 
 /** The shop, open on a port, on the broker that was chosen. */
-const shop = (options: Flags & { readonly directory: string }) =>
+const shop = (options: Flags & { readonly directory: RunDirectory.RunDirectory }) =>
   Server.layer({ port: options.once ? 0 : options.port }).pipe(
     Layer.provideMerge(LiveShop.layer),
     Layer.provideMerge(QueuedLane.workers),

@@ -18,6 +18,13 @@ export class DirectoryUnusable extends Schema.TaggedError<DirectoryUnusable>()("
   }
 }
 
+/** Where a run keeps its files. */
+export interface RunDirectory {
+  readonly path: string
+  /** False for one that was made for this run alone and goes with it. */
+  readonly isKept: boolean
+}
+
 /** A path as the user typed it, from the folder the user stands in (npm and pnpm change folders; `INIT_CWD` keeps it). */
 export const fromUser = Effect.fnUntraced(function* (
   path: string
@@ -38,7 +45,7 @@ export const acquire = Effect.fnUntraced(function* (options: {
   readonly data: Option.Option<string>
   readonly keeps: boolean
 }): Effect.fn.Return<
-  string,
+  RunDirectory,
   DirectoryUnusable | Config.ConfigError,
   FileSystem.FileSystem | Path.Path | Scope.Scope
 > {
@@ -51,14 +58,16 @@ export const acquire = Effect.fnUntraced(function* (options: {
       .makeDirectory(directory, { recursive: true })
       .pipe(Effect.as(directory), Effect.catch(unusable(directory)))
 
-  if (Option.isSome(options.data)) return yield* make(yield* fromUser(options.data.value))
+  if (Option.isSome(options.data)) {
+    return { path: yield* make(yield* fromUser(options.data.value)), isKept: true }
+  }
   const home = yield* fromUser(`.troupe/${options.app}`)
-  if (options.keeps) return yield* make(home)
+  if (options.keeps) return { path: yield* make(home), isKept: true }
   return yield* Effect.acquireRelease(
     Effect.gen(function* () {
       const letters = (yield* Random.nextIntBetween(0, 2 ** 31 - 1)).toString(36)
-      return yield* make(`${home}/once-${process.pid}-${letters}`)
+      return { path: yield* make(`${home}/once-${process.pid}-${letters}`), isKept: false }
     }),
-    (directory) => Effect.ignore(files.remove(directory, { recursive: true }))
+    ({ path }) => Effect.ignore(files.remove(path, { recursive: true }))
   )
 })
