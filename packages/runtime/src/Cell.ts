@@ -1,18 +1,16 @@
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
-import { ActorContext } from "./ActorContext.ts"
 import { Ask, type Item, messageOf } from "./Ask.ts"
-import * as AskError from "./AskError.ts"
+import { type AskErrorReason, Parked, Stopped } from "./AskError.ts"
+import { Backoff } from "./Backoff.ts"
 import type { DeadLetterReason } from "./DeadLetter.ts"
 import type { Host } from "./Host.ts"
-import { Mail } from "./Mail.ts"
+import { Inbox, type Waiter } from "./Inbox.ts"
+import { Incarnation } from "./Incarnation.ts"
 import type { HandlerTable } from "./Registration.ts"
 import { RestartRequired } from "./RestartRequired.ts"
 
@@ -24,36 +22,21 @@ export const Phase = {
   scheduled: 1,
   /** Its drain is on the stack. */
   busy: 2,
-  /** A fiber works for it: a handler, a build, or a restart. */
+  /** A fiber works for it: a handler or the build of its first incarnation. */
   waiting: 3,
-  /** It leaves memory, or an incarnation ends; messages wait for the next. */
-  closing: 4,
+  /** A fiber restarts it. */
+  restarting: 4,
+  /** An incarnation ends; messages wait for the next one, or are refused. */
+  closing: 5,
   /** Gone: a reference looks the actor up again. */
-  dead: 5
+  dead: 6
 } as const
 
 /** Messages that one turn on the dispatcher handles: a flooded actor delays others by at most this many. */
 const batch = 256
 
-/** How often a message without effect is tried again, whatever `parkAfter` says. */
-const retries = 5
-
-/** What only an actor that crashed needs to remember. */
-interface Trouble {
-  /** Crashes on the current message. */
-  attempts: number
-  restarts: number
-  /** When the last restart succeeded. */
-  sinceMillis: number
-  step: Option.Option<Step>
-}
-type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, Cause.Cause<unknown>, never, never>>>
-
-/** A sender that waits for room. */
-interface Waiter {
-  readonly item: Item
-  readonly admitted: (() => void) | undefined
-}
+/** How often a message that had no effect is tried, whatever `parkAfter` says. */
+const triesWithoutEffect = 5
 
 /**
  * One actor: a plain object while it is idle. The first message schedules one drain, which handles a batch in a loop;
@@ -67,15 +50,15 @@ export class Cell {
   previous: Cell | undefined = undefined
   next: Cell | undefined = undefined
   idleSinceMillis = -1
-  private mail: Mail<Item> | undefined = undefined
-  private waiters: Mail<Waiter> | undefined = undefined
+  private inbox: Inbox | undefined = undefined
   /** The message being handled, or to be tried again. */
   private current: Item | undefined = undefined
-  private handlers: HandlerTable | undefined = undefined
-  private scope: Scope.Closeable | undefined = undefined
+  private life: Incarnation | undefined = undefined
+  /** Of the life, made when a handler first needs it. */
   private context: Context.Context<never> | undefined = undefined
+  /** What works for the cell while it is waiting, restarting or closing. */
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  private trouble: Trouble | undefined = undefined
+  private backoff: Backoff | undefined = undefined
 
   constructor(host: Host, id: string) {
     this.host = host
@@ -84,31 +67,25 @@ export class Cell {
 
   /** Messages accepted and not yet handled. */
   get queued(): number {
-    return (this.mail?.length ?? 0) + (this.current === undefined ? 0 : 1)
+    return (this.inbox?.length ?? 0) + (this.current === undefined ? 0 : 1)
   }
 
-  /** True while a stop should wait for it: it has work, and is not sitting out a restart. */
+  /** True while it works, and a stop should wait for it; a restart is not waited for. */
   get drains(): boolean {
-    return (
-      this.phase === Phase.scheduled ||
-      this.phase === Phase.busy ||
-      (this.phase === Phase.waiting && !this.restarting)
-    )
+    return this.phase === Phase.scheduled || this.phase === Phase.busy || this.phase === Phase.waiting
   }
-  private restarting = false
 
   get hasRoom(): boolean {
-    return (
-      (this.mail === undefined || this.mail.length < this.host.registration.mailbox.capacity) &&
-      (this.waiters === undefined || this.waiters.length === 0)
-    )
+    return this.inbox === undefined || this.inbox.hasRoom(this.host.registration.mailbox.capacity)
   }
+
+  // Receiving
 
   /** Accepts a message; call only when there is room. */
   push(item: Item): void {
     this.host.system.sent++
-    this.mail ??= new Mail()
-    this.mail.push(item)
+    this.inbox ??= new Inbox()
+    this.inbox.push(item)
     if (this.phase === Phase.idle) this.schedule()
   }
 
@@ -121,14 +98,35 @@ export class Cell {
 
   /** Queues a sender until there is room. */
   wait(waiter: Waiter): void {
-    this.waiters ??= new Mail()
-    this.waiters.push(waiter)
+    this.inbox ??= new Inbox()
+    this.inbox.wait(waiter)
   }
 
-  /** Removes a sender that left; false when it was admitted before. */
-  withdraw(waiter: Waiter): boolean {
-    return this.waiters?.remove(waiter) ?? false
+  /** The sender does not wait any more; nothing happens when it was admitted before. */
+  withdraw(waiter: Waiter): void {
+    this.inbox?.withdraw(waiter)
   }
+
+  /** Lets waiting senders in while there is room. */
+  private admit(): void {
+    if (this.inbox === undefined || this.phase === Phase.closing) return
+    const admitted = this.inbox.admit(this.host.registration.mailbox.capacity)
+    if (admitted.length === 0) return
+    this.host.system.sent += admitted.length
+    if (this.phase === Phase.idle) this.schedule()
+    for (const waiter of admitted) waiter.admitted()
+  }
+
+  /** Turns away senders that wait for room: the actor takes no more messages. */
+  refuseWaiters(): void {
+    for (let waiter = this.inbox?.turnAway(); waiter !== undefined; waiter = this.inbox?.turnAway()) {
+      this.host.system.sent++
+      this.bury(waiter.item, "stopped", new Stopped({}), undefined)
+      waiter.admitted()
+    }
+  }
+
+  // Handling
 
   /** Makes the drain's turn come. */
   schedule(): void {
@@ -145,11 +143,10 @@ export class Cell {
     this.phase = Phase.busy
     system.depth++
     let budget = batch
-    for (;;) {
-      if (this.handlers === undefined && !this.activate()) break
+    while (this.life?.handlers !== undefined || this.activate()) {
       let item = this.current
       if (item === undefined) {
-        if (this.mail === undefined || this.mail.length === 0) {
+        if (this.inbox === undefined || this.inbox.length === 0) {
           this.phase = Phase.idle
           break
         }
@@ -157,43 +154,27 @@ export class Cell {
           this.schedule()
           break
         }
-        item = this.mail.shift()
+        item = this.inbox.shift() as Item
         this.current = item
       }
-      const exit = this.handle(item as Item)
-      if (exit === undefined || !this.settle(item as Item, exit)) break
+      const exit = this.handle(item)
+      if (exit === undefined || !this.settle(item, exit)) break
     }
     system.depth--
     this.admit()
     if (this.phase === Phase.idle) this.host.idle(this)
   }
 
-  /** Lets waiting senders in while there is room. */
-  private admit(): void {
-    const waiters = this.waiters
-    if (waiters === undefined || waiters.length === 0 || this.phase === Phase.closing) return
-    const capacity = this.host.registration.mailbox.capacity
-    const admitted: Array<() => void> = []
-    this.mail ??= new Mail()
-    while (waiters.length > 0 && this.mail.length < capacity) {
-      const waiter = waiters.shift() as Waiter
-      this.host.system.sent++
-      this.mail.push(waiter.item)
-      if (waiter.admitted !== undefined) admitted.push(waiter.admitted)
-    }
-    if (this.phase === Phase.idle && this.mail.length > 0) this.schedule()
-    for (const resume of admitted) resume()
-  }
-
   /** Runs the handler; `undefined` when a fiber goes on with it. */
   private handle(item: Item): Exit.Exit<unknown, unknown> | undefined {
     const message = messageOf(item)
     const system = this.host.system
+    const life = this.life as Incarnation
     if (system.inspection.active) system.inspect("Received", this, { message })
     let effect: Effect.Effect<unknown, unknown>
     // A handler is the user's code and may throw before it answers an effect.
     try {
-      const handler = (this.handlers as HandlerTable)[message._tag]
+      const handler = (life.handlers as HandlerTable)[message._tag]
       if (handler === undefined) {
         throw new TypeError(`${this.host.registration.actor} has no handler for a message "${message._tag}"`)
       }
@@ -202,35 +183,34 @@ export class Cell {
       return Exit.die(defect)
     }
     if (Exit.isExit(effect)) return effect
-    this.context ??= this.makeContext()
-    return this.await(Effect.runForkWith(this.context)(effect), (exit) => this.settle(item, exit))
+    this.context ??= life.context
+    const fiber = Effect.runForkWith(this.context)(effect)
+    return fiber.pollUnsafe() ?? this.goOnWith(fiber, Phase.waiting, (exit) => this.settle(item, exit))
   }
 
-  /** The exit of a fiber that ended without suspending; else goes on with `then`, and with the drain when that is true. */
-  private await<A, E>(
+  /** Leaves the drain to a fiber; `then` says whether the drain goes on after it. */
+  private goOnWith<A, E>(
     fiber: Fiber.Fiber<A, E>,
+    phase: typeof Phase.waiting | typeof Phase.restarting,
     then: (exit: Exit.Exit<A, E>) => boolean
-  ): Exit.Exit<A, E> | undefined {
-    const exit = fiber.pollUnsafe()
-    if (exit !== undefined) return exit
-    this.phase = Phase.waiting
+  ): undefined {
+    this.phase = phase
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      // A stop that interrupted the fiber settles by itself.
+      // A stop that took the fiber over settles by itself.
       if (this.fiber !== fiber || this.phase === Phase.closing) return
       this.fiber = undefined
       if (then(exit)) this.run()
       else this.admit()
     })
-    return undefined
   }
 
   /** Answers, or treats the crash; true when the drain may go on. */
   private settle(item: Item, exit: Exit.Exit<unknown, unknown>): boolean {
-    if (exit._tag === "Failure" && !isDomainFailure(exit.cause)) return this.crash(item, exit.cause)
+    if (exit._tag === "Failure" && !isDomainFailure(exit.cause)) return this.crashed(item, exit.cause)
     const system = this.host.system
     this.current = undefined
-    if (this.trouble !== undefined) this.trouble.attempts = 0
+    if (this.backoff !== undefined) this.backoff.attempts = 0
     system.handled++
     if (system.inspection.active) {
       const error = exit._tag === "Failure" ? { error: Cause.squash(exit.cause) } : undefined
@@ -240,180 +220,120 @@ export class Cell {
     return true
   }
 
-  private crash(item: Item, cause: Cause.Cause<unknown>): boolean {
+  // Crashing and restarting
+
+  private crashed(item: Item, cause: Cause.Cause<unknown>): boolean {
     const { supervision } = this.host.registration
-    const trouble = this.troubled()
-    trouble.attempts++
-    this.failed(cause, item)
+    this.backoff ??= new Backoff()
+    const attempts = ++this.backoff.attempts
+    this.inspectFailure(cause, item, attempts)
     const required = restartRequired(cause)
     if (supervision._tag === "Restart" || required !== undefined) {
       const parkAfter = supervision._tag === "Restart" ? supervision.parkAfter : 1
-      const limit = required === undefined ? parkAfter : required.retry ? Math.max(parkAfter, retries) : 1
-      if (trouble.attempts >= limit) this.park(item, cause)
-      this.restart(cause)
-      return false
+      const limit =
+        required === undefined ? parkAfter : required.retry ? Math.max(parkAfter, triesWithoutEffect) : 1
+      if (attempts >= limit) this.park(item, attempts, cause)
+      return this.restart(this.backoff, cause)
     }
-    this.park(item, cause)
-    if (supervision._tag === "Resume") return true
-    this.stopSelf(cause)
+    this.park(item, attempts, cause)
+    return supervision._tag === "Resume" || this.giveUp(cause)
+  }
+
+  private park(item: Item, attempts: number, cause: Cause.Cause<unknown>): void {
+    this.current = undefined
+    if (this.backoff !== undefined) this.backoff.attempts = 0
+    this.bury(item, "parked", new Parked({ attempts, defect: Cause.squash(cause) }), cause)
+  }
+
+  /** Builds the first life; true when the handlers are there, false when a fiber goes on with it. */
+  private activate(): boolean {
+    const { registration } = this.host
+    const life = new Incarnation(registration, this.id)
+    this.life = life
+    if (Exit.isExit(registration.build)) {
+      return this.activated(life, registration.build as Exit.Exit<HandlerTable, unknown>)
+    }
+    const fiber = Effect.runForkWith(life.context)(registration.build)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return this.activated(life, exit)
+    this.goOnWith(fiber, Phase.waiting, (exit) => this.activated(life, exit))
     return false
   }
 
-  private troubled(): Trouble {
-    this.trouble ??= { attempts: 0, restarts: 0, sinceMillis: 0, step: Option.none() }
-    return this.trouble
-  }
-
-  private failed(cause: Cause.Cause<unknown>, item: Item | undefined): void {
-    const system = this.host.system
-    if (!system.inspection.active) return
-    const message = item === undefined ? undefined : { message: messageOf(item) }
-    system.inspect("Failed", this, {
-      cause,
-      attempts: item === undefined ? 0 : this.troubled().attempts,
-      ...message
-    })
-  }
-
-  private park(item: Item, cause: Cause.Cause<unknown>): void {
-    const attempts = this.troubled().attempts
-    this.current = undefined
-    this.troubled().attempts = 0
-    this.bury(item, "parked", new AskError.Parked({ attempts, defect: Cause.squash(cause) }), cause)
-  }
-
-  /** Makes a dead letter of an accepted message, and tells its asker. */
-  private bury(
-    item: Item,
-    reason: DeadLetterReason,
-    why: AskError.AskErrorReason,
-    cause: Cause.Cause<unknown> | undefined
-  ): void {
-    const { actor } = this.host.registration
-    const message = messageOf(item)
-    this.host.system.deadLetter({
-      actor,
-      id: this.id,
-      message,
-      reason,
-      ...(cause === undefined ? undefined : { cause })
-    })
-    if (item instanceof Ask) {
-      item.answer(
-        Exit.fail(new AskError.AskError({ reason: why, actor, id: this.id, messageTag: message._tag }))
-      )
-    }
-  }
-
-  private makeContext(): Context.Context<never> {
-    this.scope ??= Scope.makeUnsafe()
-    const { actor, context } = this.host.registration
-    return context.pipe(
-      Context.add(Scope.Scope, this.scope),
-      Context.add(ActorContext, { actor, id: this.id })
-    ) as Context.Context<never>
-  }
-
-  /** Builds the state; true when the handlers are there, false when a fiber goes on with it. */
-  private activate(): boolean {
-    const { build } = this.host.registration
-    const exit = Exit.isExit(build)
-      ? (build as Exit.Exit<HandlerTable, unknown>)
-      : this.await(Effect.runForkWith(this.makeContext())(build), (exit) => this.activated(exit))
-    return exit === undefined ? false : this.activated(exit)
-  }
-
-  private activated(exit: Exit.Exit<HandlerTable, unknown>): boolean {
+  private activated(life: Incarnation, exit: Exit.Exit<HandlerTable, unknown>): boolean {
     if (exit._tag === "Success") {
-      this.handlers = exit.value
+      life.handlers = exit.value
       const system = this.host.system
       if (system.inspection.active) system.inspect("Spawned", this, {})
       return true
     }
-    this.failed(exit.cause, undefined)
-    if (this.host.registration.supervision._tag === "Restart") this.restart(exit.cause)
-    else this.stopSelf(exit.cause)
+    this.inspectFailure(exit.cause, undefined, 0)
+    this.backoff ??= new Backoff()
+    return this.host.registration.supervision._tag === "Restart"
+      ? this.restart(this.backoff, exit.cause)
+      : this.giveUp(exit.cause)
+  }
+
+  /** Ends this life, waits as the schedule says, and builds the next; the mailbox stays as it is. */
+  private restart(backoff: Backoff, cause: Cause.Cause<unknown>): boolean {
+    this.phase = Phase.restarting
+    this.host.undrained(this)
+    const fiber = Effect.runForkWith(this.host.registration.context)(this.rebuild(backoff, cause))
+    const done = (exit: Exit.Exit<boolean>): boolean =>
+      exit._tag === "Success" && exit.value ? true : this.giveUp(exit._tag === "Failure" ? exit.cause : cause)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) {
+      this.phase = Phase.busy
+      return done(exit)
+    }
+    this.goOnWith(fiber, Phase.restarting, done)
     return false
   }
 
-  /** Closes this incarnation, waits as the schedule says, and builds the next; the mailbox stays as it is. */
-  private restart(cause: Cause.Cause<unknown>): void {
-    this.phase = Phase.waiting
-    this.restarting = true
-    this.host.busy(this)
-    this.host.undrained(this)
-    const fiber = Effect.runForkWith(this.host.registration.context)(this.rebuild(cause))
-    const done = (exit: Exit.Exit<boolean, unknown>): boolean => {
-      this.restarting = false
-      if (exit._tag === "Success" && exit.value) return true
-      this.stopSelf(exit._tag === "Failure" ? exit.cause : cause)
-      return false
-    }
-    const exit = this.await(fiber, done)
-    // Restarted without suspending: go on in a turn of its own, the caller's loop has ended.
-    if (exit !== undefined && done(exit)) this.schedule()
-  }
-
   /** True when the state is built anew, false when the schedule has ended. */
-  private rebuild(first: Cause.Cause<unknown>): Effect.Effect<boolean> {
-    const self = this
-    return Effect.gen(function* () {
-      const system = self.host.system
-      const trouble = self.troubled()
+  private rebuild(backoff: Backoff, first: Cause.Cause<unknown>): Effect.Effect<boolean> {
+    return Effect.gen({ self: this }, function* () {
+      const { registration, system } = this.host
       let cause = first
       for (;;) {
-        yield* self.closeScope(Exit.failCause(cause))
-        const delay = yield* self.nextDelay(trouble, cause)
-        if (Option.isNone(delay)) return false
-        yield* Effect.logWarning(
-          `actor ${self.host.registration.actor}/${self.id} crashed and restarts`,
+        yield* this.closeLife(Exit.failCause(cause))
+        const delay = yield* backoff.next(
+          registration.supervision,
+          system.clock.currentTimeMillisUnsafe(),
           cause
         )
+        if (Option.isNone(delay)) return false
+        yield* Effect.logWarning(`actor ${registration.actor}/${this.id} crashed and restarts`, cause)
         yield* Effect.sleep(delay.value)
-        const exit = yield* Effect.exit(
-          Effect.provideContext(self.host.registration.build, self.makeContext())
-        )
+        const life = new Incarnation(registration, this.id)
+        this.life = life
+        const exit = yield* Effect.exit(Effect.provideContext(registration.build, life.context))
         if (exit._tag === "Success") {
-          self.handlers = exit.value
-          trouble.restarts++
-          trouble.sinceMillis = system.clock.currentTimeMillisUnsafe()
-          if (system.inspection.active) system.inspect("Restarted", self, { restarts: trouble.restarts })
+          life.handlers = exit.value
+          backoff.restarted(system.clock.currentTimeMillisUnsafe())
+          if (system.inspection.active) system.inspect("Restarted", this, { restarts: backoff.restarts })
           return true
         }
-        self.failed(exit.cause, undefined)
+        this.inspectFailure(exit.cause, undefined, 0)
         cause = exit.cause
       }
     })
   }
 
-  private nextDelay(trouble: Trouble, cause: Cause.Cause<unknown>) {
-    const { supervision } = this.host.registration
-    // A restart that the behaviour itself requires, under a supervision that has no schedule.
-    if (supervision._tag !== "Restart") return Effect.succeedSome(Duration.zero)
-    const now = this.host.system.clock.currentTimeMillisUnsafe()
-    if (Option.isSome(trouble.step) && now - trouble.sinceMillis >= supervision.resetAfterMillis) {
-      trouble.step = Option.none()
-      trouble.restarts = 0
-    }
-    const step = Option.isSome(trouble.step)
-      ? Effect.succeed(trouble.step.value)
-      : Effect.tap(Schedule.toStep(supervision.schedule), (step) =>
-          Effect.sync(() => {
-            trouble.step = Option.some(step)
-          })
-        )
-    return Effect.flatMap(step, (next) => Effect.option(Effect.map(next(now, cause), ([, delay]) => delay)))
+  private inspectFailure(cause: Cause.Cause<unknown>, item: Item | undefined, attempts: number): void {
+    const system = this.host.system
+    if (!system.inspection.active) return
+    const message = item === undefined ? undefined : { message: messageOf(item) }
+    system.inspect("Failed", this, { cause, attempts, ...message })
   }
 
-  private closeScope(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    const scope = this.scope
-    this.handlers = undefined
+  // Ending
+
+  private closeLife(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    const life = this.life
+    this.life = undefined
     this.context = undefined
-    this.scope = undefined
-    if (scope === undefined) return Effect.void
-    return Effect.catchCause(Scope.close(scope, exit), (cause) =>
-      Effect.logError(`actor ${this.host.registration.actor}/${this.id}: a finalizer failed`, cause)
-    )
+    return life === undefined ? Effect.void : life.close(exit)
   }
 
   /** Leaves memory; call only when idle. */
@@ -421,11 +341,12 @@ export class Cell {
     this.leave(Effect.void, "Passivated", Exit.void, undefined)
   }
 
-  /** The supervision gave up: the queue becomes dead letters; a virtual actor begins afresh with the next message. */
-  private stopSelf(cause: Cause.Cause<unknown>): void {
+  /** The supervision ends: the queue becomes dead letters; a virtual actor begins afresh with the next message. */
+  private giveUp(cause: Cause.Cause<unknown>): false {
     if (!this.host.virtual) this.host.accepting = false
     const why = Effect.logError(`actor ${this.host.registration.actor}/${this.id} stopped`, cause)
     this.leave(why, "Stopped", Exit.failCause(cause), cause)
+    return false
   }
 
   private leave(
@@ -436,9 +357,9 @@ export class Cell {
   ): void {
     this.phase = Phase.closing
     this.host.undrained(this)
-    this.buryAll(cause)
+    this.buryQueue(cause)
     const closing = Effect.runForkWith(this.host.registration.context)(
-      Effect.andThen(before, this.closeScope(exit)),
+      Effect.andThen(before, this.closeLife(exit)),
       { uninterruptible: true }
     )
     this.fiber = closing
@@ -448,13 +369,14 @@ export class Cell {
     })
   }
 
+  /** The life has ended: begins another when messages wait for it, else the cell is gone. */
   private left(event: "Passivated" | "Stopped", cause: Cause.Cause<unknown> | undefined): void {
     const system = this.host.system
-    this.trouble = undefined
+    this.backoff = undefined
     if (system.inspection.active) system.inspect(event, this, cause === undefined ? {} : { cause })
     if (!this.host.accepting) {
       this.refuseWaiters()
-      this.buryAll(undefined)
+      this.buryQueue(undefined)
     }
     this.phase = Phase.idle
     this.admit()
@@ -470,59 +392,66 @@ export class Cell {
   /** Ends an actor that has nothing to interrupt, to bury or to finalize; false when it has. */
   endNow(): boolean {
     if (this.phase === Phase.dead) return true
-    if (this.phase !== Phase.idle || (this.scope !== undefined && this.scope.state._tag !== "Empty"))
-      return false
-    this.handlers = undefined
+    if (this.phase !== Phase.idle || this.life?.isPlain === false) return false
+    this.life = undefined
     this.left("Stopped", undefined)
     return true
   }
 
   /** Ends the actor for good: interrupts what runs, buries the rest, runs the finalizers. */
   get end(): Effect.Effect<void> {
-    return Effect.suspend(() => this.ending())
+    return Effect.suspend(() => {
+      const { fiber, phase } = this
+      switch (phase) {
+        case Phase.dead:
+          return Effect.void
+        case Phase.busy:
+          // A drain on this very stack goes first.
+          return Effect.andThen(Effect.yieldNow, this.end)
+        case Phase.closing:
+          return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.await(fiber))
+        default:
+          return this.ending(fiber, phase === Phase.waiting)
+      }
+    })
   }
 
-  private ending(): Effect.Effect<void> {
-    const { fiber } = this
-    if (this.phase === Phase.dead) return Effect.void
-    // A drain on this very stack goes first.
-    if (this.phase === Phase.busy) return Effect.andThen(Effect.yieldNow, this.end)
-    if (this.phase === Phase.closing)
-      return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.await(fiber))
+  private ending(fiber: Fiber.Fiber<unknown, unknown> | undefined, handling: boolean): Effect.Effect<void> {
     this.phase = Phase.closing
     return Effect.gen({ self: this }, function* () {
       if (fiber !== undefined) {
         fiber.interruptUnsafe()
         const exit = yield* Fiber.await(fiber)
         this.fiber = undefined
-        // An interrupted handler that ended all the same has an answer.
-        if (this.current !== undefined && !this.restarting && this.handlers !== undefined) {
-          if (exit._tag === "Success" || isDomainFailure(exit.cause)) this.settle(this.current, exit)
+        // A handler that ended all the same has an answer.
+        const item = this.current
+        if (handling && item !== undefined && this.life?.handlers !== undefined) {
+          if (exit._tag === "Success" || isDomainFailure(exit.cause)) this.settle(item, exit)
         }
       }
       this.refuseWaiters()
-      this.buryAll(undefined)
-      yield* this.closeScope(Exit.void)
+      this.buryQueue(undefined)
+      yield* this.closeLife(Exit.void)
       this.left("Stopped", undefined)
     })
   }
 
-  /** Turns away senders that wait for room: the actor takes no more messages. */
-  refuseWaiters(): void {
-    for (let waiter = this.waiters?.shift(); waiter !== undefined; waiter = this.waiters?.shift()) {
-      this.host.system.sent++
-      this.bury(waiter.item, "stopped", new AskError.Stopped({}), undefined)
-      waiter.admitted?.()
+  private buryQueue(cause: Cause.Cause<unknown> | undefined): void {
+    const current = this.current
+    this.current = undefined
+    if (current !== undefined) this.bury(current, "stopped", new Stopped({}), cause)
+    for (let item = this.inbox?.shift(); item !== undefined; item = this.inbox?.shift()) {
+      this.bury(item, "stopped", new Stopped({}), cause)
     }
   }
 
-  private buryAll(cause: Cause.Cause<unknown> | undefined): void {
-    const current = this.current
-    this.current = undefined
-    if (current !== undefined) this.bury(current, "stopped", new AskError.Stopped({}), cause)
-    for (let item = this.mail?.shift(); item !== undefined; item = this.mail?.shift()) {
-      this.bury(item, "stopped", new AskError.Stopped({}), cause)
-    }
+  private bury(
+    item: Item,
+    reason: DeadLetterReason,
+    why: AskErrorReason,
+    cause: Cause.Cause<unknown> | undefined
+  ): void {
+    this.host.system.bury(this.host.registration.actor, this.id, item, reason, why, cause)
   }
 }
 

@@ -3,9 +3,10 @@ import { toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { ActorRef } from "./ActorRef.ts"
-import { Ask } from "./Ask.ts"
-import * as AskError from "./AskError.ts"
+import { Ask, type Item } from "./Ask.ts"
+import { AskError, Stopped, Timeout, Unhosted } from "./AskError.ts"
 import { type Cell, Phase } from "./Cell.ts"
+import type { Waiter } from "./Inbox.ts"
 import type { LocalSystem } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
 
@@ -27,55 +28,47 @@ export class LocalRef implements ActorRef<Message.Any> {
 
   readonly tell = (message: Message.Any): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const full = this.deliver(message)
-      if (full === undefined) return Effect.void
+      if (this.deliver(message) === undefined) return Effect.void
       return Effect.callback<void>((resume) => {
         // The fiber may have yielded since.
-        const cell = this.deliver(message)
-        if (cell === undefined) return resume(Exit.void)
-        const waiter = { item: message, admitted: () => resume(Exit.void) }
-        cell.wait(waiter)
-        return Effect.sync(() => {
-          cell.withdraw(waiter)
-        })
+        const full = this.deliver(message)
+        if (full === undefined) return resume(Exit.void)
+        return waitIn(full, { item: message, admitted: () => resume(Exit.void) })
       })
     })
-
-  /** The cell, when its mailbox is full; else the message is delivered. */
-  private deliver(message: Message.Any): Cell | undefined {
-    const cell = this.find()
-    if (cell === undefined) this.bury(message)
-    else if (cell.hasRoom) cell.push(message)
-    else return cell
-    return undefined
-  }
 
   readonly ask = <A extends Message.Any>(
     message: A,
     options?: { readonly timeout?: Duration.Input }
-  ): Effect.Effect<Message.Success<A>, Message.Error<A> | AskError.AskError> => {
-    const answer = Effect.callback<Message.Success<A>, Message.Error<A> | AskError.AskError>((resume) => {
-      const cell = this.find()
-      if (cell === undefined) return resume(Exit.fail(this.bury(message)))
+  ): Effect.Effect<Message.Success<A>, Message.Error<A> | AskError> => {
+    const answer = Effect.callback<Message.Success<A>, Message.Error<A> | AskError>((resume) => {
       const ask = new Ask(message, resume as (answer: Effect.Effect<unknown, unknown>) => void)
-      if (cell.hasRoom) {
-        if (cell.phase === Phase.idle && this.system.depth < depthMax) cell.runNow(ask)
-        else cell.push(ask)
-        return ask.answered ? undefined : Effect.sync(() => ask.abandon())
-      }
-      const waiter = { item: ask, admitted: undefined }
-      cell.wait(waiter)
-      return Effect.sync(() => {
-        ask.abandon()
-        cell.withdraw(waiter)
-      })
+      const full = this.deliver(ask)
+      if (full !== undefined) return waitIn(full, { item: ask, admitted: () => undefined })
+      return ask.answered ? undefined : Effect.sync(() => ask.abandon())
     })
     if (options?.timeout === undefined) return answer
     const afterMillis = toMillis(options.timeout)
     return Effect.timeoutOrElse(answer, {
       duration: afterMillis,
-      orElse: () => Effect.fail(this.error(message, new AskError.Timeout({ afterMillis })))
+      orElse: () => {
+        const { actor, id } = this
+        const reason = new Timeout({ afterMillis })
+        return Effect.fail(new AskError({ reason, actor, id, messageTag: message._tag }))
+      }
     })
+  }
+
+  /** The cell, when its mailbox is full; else the message is delivered, handled already, or a dead letter. */
+  private deliver(item: Item): Cell | undefined {
+    const cell = this.find()
+    if (cell === undefined) this.bury(item)
+    else if (!cell.hasRoom) return cell
+    // An asker waits anyway: its own stack is the shortest way.
+    else if (item instanceof Ask && cell.phase === Phase.idle && this.system.depth < depthMax)
+      cell.runNow(item)
+    else cell.push(item)
+    return undefined
   }
 
   private find(): Cell | undefined {
@@ -88,19 +81,19 @@ export class LocalRef implements ActorRef<Message.Any> {
   }
 
   /** Nobody takes the message. */
-  private bury(message: Message.Any): AskError.AskError {
+  private bury(item: Item): void {
     const stopped = this.cell !== undefined || this.system.closed
+    const why = stopped ? new Stopped({}) : new Unhosted({})
     this.system.sent++
-    this.system.deadLetter({
-      actor: this.actor,
-      id: this.id,
-      message,
-      reason: stopped ? "stopped" : "unhosted"
-    })
-    return this.error(message, stopped ? new AskError.Stopped({}) : new AskError.Unhosted({}))
+    this.system.bury(this.actor, this.id, item, stopped ? "stopped" : "unhosted", why, undefined)
   }
+}
 
-  private error(message: Message.Any, reason: AskError.AskErrorReason): AskError.AskError {
-    return new AskError.AskError({ reason, actor: this.actor, id: this.id, messageTag: message._tag })
-  }
+/** Waits for room; interrupted, the message was not sent. */
+const waitIn = (cell: Cell, waiter: Waiter): Effect.Effect<void> => {
+  cell.wait(waiter)
+  return Effect.sync(() => {
+    if (waiter.item instanceof Ask) waiter.item.abandon()
+    cell.withdraw(waiter)
+  })
 }

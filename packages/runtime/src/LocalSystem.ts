@@ -1,11 +1,15 @@
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import type { ActorRef } from "./ActorRef.ts"
 import type { Counters } from "./ActorSystem.ts"
+import { Ask, type Item, messageOf } from "./Ask.ts"
+import { AskError, type AskErrorReason } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
-import type { DeadLetter } from "./DeadLetter.ts"
+import type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
 import { Host } from "./Host.ts"
 import { Hub } from "./Hub.ts"
 import type { InspectionEvent } from "./Inspection.ts"
@@ -48,13 +52,25 @@ export class LocalSystem {
     return new LocalRef(this, actor, id)
   }
 
-  deadLetter(letter: DeadLetter): void {
+  /** Makes a dead letter of an accepted message, and tells its asker. */
+  bury(
+    actor: string,
+    id: string,
+    item: Item,
+    reason: DeadLetterReason,
+    why: AskErrorReason,
+    cause: Cause.Cause<unknown> | undefined
+  ): void {
+    const message = messageOf(item)
     this.deadLettered++
+    const letter = { actor, id, message, reason, ...(cause === undefined ? undefined : { cause }) }
     if (this.letters.active) this.letters.emit(letter)
     if (this.inspection.active) {
-      const { actor, id } = letter
       const timeMillis = this.clock.currentTimeMillisUnsafe()
       this.inspection.emit({ _tag: "DeadLettered", actor, id, timeMillis, letter })
+    }
+    if (item instanceof Ask) {
+      item.answer(Exit.fail(new AskError({ reason: why, actor, id, messageTag: message._tag })))
     }
   }
 
