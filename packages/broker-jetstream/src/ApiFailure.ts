@@ -22,11 +22,16 @@ export interface ApiRefusal {
 
 const unavailable = "Nothing was stored: retry with backoff."
 
+const noRecord = [
+  new NotFound({ what: "record" }),
+  "There is no record at that sequence (any more)."
+] as const
+
 /** What each refusal means to a caller. Source: `server/errors.json` of nats-server 2.15. */
 const reasons: Readonly<Record<number, readonly [BrokerErrorReason, remedy: string]>> = {
   10014: [new NotFound({ what: "subscription" }), "Open the subscription again."],
-  10037: [new NotFound({ what: "record" }), "There is no record at that sequence (any more)."],
-  10043: [new NotFound({ what: "record" }), "There is no record at that sequence (any more)."],
+  10037: noRecord,
+  10043: noRecord,
   10059: [new NotFound({ what: "topic" }), "Open the topic again."],
   10054: [new Rejected({ cause: "size" }), "Split the record or store its data elsewhere."],
   10097: [new Rejected({ cause: "size" }), "Headers take at most 64 KiB: move them into the data."],
@@ -41,11 +46,13 @@ const reasons: Readonly<Record<number, readonly [BrokerErrorReason, remedy: stri
   ]
 }
 
-/** `10077` wraps whatever the store said; only its text tells a limit from a failure. */
+/** Codes that wrap whatever the store said: only the text tells a limit or an absent record from a failure. */
 const storeRefusal = (description: string): readonly [BrokerErrorReason, remedy: string] =>
-  /maximum (messages|bytes)( per subject)? exceeded/.test(description)
-    ? [new Rejected({ cause: "limit" }), "The topic is full: remove records, or raise its limits."]
-    : [new StorageFailed(), "The server could not store it: look at its disk and its log."]
+  /EOF|no message found|message deleted/.test(description)
+    ? noRecord
+    : /maximum (messages|bytes)( per subject)? exceeded/.test(description)
+      ? [new Rejected({ cause: "limit" }), "The topic is full: remove records, or raise its limits."]
+      : [new StorageFailed(), "The server could not store it: look at its disk and its log."]
 
 /** True when nobody serves what was asked: the client reports it as "jetstream is not enabled", whatever it was. */
 export const hasNoResponders = (cause: unknown): boolean =>
@@ -57,7 +64,10 @@ export const isAbsent = (cause: unknown): boolean =>
 
 /** A refusal as the port's error. */
 export const refused = (operation: string, refusal: ApiRefusal): BrokerError => {
-  const known = refusal.err_code === 10077 ? storeRefusal(refusal.description) : reasons[refusal.err_code]
+  const known =
+    refusal.err_code === 10077 || refusal.err_code === 10057
+      ? storeRefusal(refusal.description)
+      : reasons[refusal.err_code]
   const [reason, remedy] = known ?? [
     refusal.code >= 500 ? new Unavailable() : new Rejected({ cause: "argument" }),
     refusal.code >= 500 ? unavailable : "The request is not valid on this server."

@@ -78,6 +78,10 @@ export class DeliveryQueue {
 
   /** Asks the server for as many as there are places, and calls `wake` once when something is here. Answers how to stop waiting. */
   wait(wake: () => void): () => void {
+    if (this.buffer.length > 0 || this.failure !== undefined) {
+      wake()
+      return () => {}
+    }
     this.wakers.add(wake)
     this.wanted = true
     this.refill()
@@ -162,7 +166,7 @@ export class DeliveryQueue {
     if (at === -1) this.buffer.push(one)
     else this.buffer.splice(at, 0, one)
     this.schedule()
-    this.wakeOne()
+    this.wakeAll()
   }
 
   private pullEnded({ code, description }: PullEnd): void {
@@ -180,19 +184,18 @@ export class DeliveryQueue {
     if (this.closed) return
     if (failure !== undefined) {
       this.failure = failure
-      for (const wake of [...this.wakers]) wake()
+      this.wakeAll()
       return
     }
     clearTimeout(this.retry)
     this.retry = setTimeout(() => this.refill(), retryMillis)
   }
 
-  private wakeOne(): void {
-    for (const wake of this.wakers) {
-      this.wakers.delete(wake)
-      wake()
-      return
-    }
+  /** All of them: whoever is woken may be interrupted before it takes. */
+  private wakeAll(): void {
+    const waiting = [...this.wakers]
+    this.wakers.clear()
+    for (const wake of waiting) wake()
   }
 
   private dueMillis(one: Held): number {

@@ -79,7 +79,8 @@ export class Feed {
 
   /** Calls once when there is something to take. */
   onReady(wake: () => void): void {
-    this.wake = wake
+    if (this.buffer.length > 0 || this.ended || this.failure !== undefined) wake()
+    else this.wake = wake
   }
 
   /** Removes the consumer. */
@@ -202,7 +203,7 @@ export class Feed {
   private pullEnded({ code, description }: PullEnd): void {
     if (this.ended || this.closed) return
     const nothingThere = code === 404 || code === 408
-    const full = code === 409 && /maxbytes/i.test(description)
+    const full = code === 409 && /maxbytes|batch completed/i.test(description)
     if (full || (nothingThere && !this.isBounded)) this.request()
     else if (nothingThere) this.end()
     else if (this.isBounded) this.fail(unread(this.operation))

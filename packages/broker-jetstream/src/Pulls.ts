@@ -15,7 +15,7 @@ export interface PullHandler {
   readonly heartbeat: (consumerSequence: number) => void
 }
 
-/** Twice the heartbeat and some more: silence that long means that the pull is lost. */
+/** Twice the heartbeat and some more: silence that long means that the pulls are lost. */
 const silenceMillisMax = 2_500
 const expiresMillis = 5_000
 const heartbeatMillis = 1_000
@@ -23,35 +23,33 @@ const heartbeatMillis = 1_000
 /**
  * Pull requests to one consumer, over one reply subscription. Knows at every moment how many messages are asked for
  * and not come, and notices when the server no longer answers.
+ *
+ * A message does not say which request it answers (it bears the subject it was published on), and the server serves
+ * several requests in turn; so they are counted together. What ends a request says how much of it was left.
  */
 export class Pulls {
   private readonly nats: NatsConnection
   private readonly handler: PullHandler
   private readonly inbox = createInbox()
   private readonly subscription: Subscription
-  private readonly open = new Map<
-    number,
-    { remaining: number; heardMillis: number; readonly silentMillis: number }
-  >()
-  private lastId = 0
+  private asked = 0
+  private heardMillis = 0
+  private generation = 1
   private watch: NodeJS.Timeout | undefined
 
   constructor(nats: NatsConnection, handler: PullHandler) {
     this.nats = nats
     this.handler = handler
-    const prefixLength = this.inbox.length + 1
     this.subscription = nats.subscribe(`${this.inbox}.*`, {
       callback: (error, message) => {
-        if (error === null) this.receive(Number(message.subject.slice(prefixLength)), message)
+        if (error === null) this.receive(message)
       }
     })
   }
 
   /** Messages asked for that have not come. */
   get outstanding(): number {
-    let sum = 0
-    for (const { remaining } of this.open.values()) sum += remaining
-    return sum
+    return this.asked
   }
 
   /** Asks for up to `batch` messages: those there now when `once`, else for 5 s with a sign of life each second. */
@@ -59,31 +57,24 @@ export class Pulls {
     consumer: { readonly stream: string; readonly name: string },
     options: { readonly batch: number; readonly bytesMax?: number; readonly once?: boolean }
   ): void {
-    const id = ++this.lastId
-    const waits = options.once !== true
-    this.open.set(id, {
-      remaining: options.batch,
-      heardMillis: performance.now(),
-      silentMillis: waits ? silenceMillisMax : expiresMillis
-    })
+    const waits = { expires: nanos(expiresMillis), idle_heartbeat: nanos(heartbeatMillis) }
     const body = {
       batch: options.batch,
       ...(options.bytesMax === undefined ? {} : { max_bytes: options.bytesMax }),
-      ...(waits
-        ? { expires: nanos(expiresMillis), idle_heartbeat: nanos(heartbeatMillis) }
-        : { no_wait: true })
+      ...(options.once === true ? { no_wait: true } : waits)
     }
     this.nats.publish(`$JS.API.CONSUMER.MSG.NEXT.${consumer.stream}.${consumer.name}`, JSON.stringify(body), {
-      reply: `${this.inbox}.${id}`
+      reply: `${this.inbox}.${this.generation}`
     })
+    this.asked += options.batch
+    this.heardMillis = performance.now()
     this.watch ??= setInterval(() => this.findSilent(), 500)
   }
 
   /** Forgets what was asked for; what comes of it nevertheless is still handed on. */
   forget(): void {
-    this.open.clear()
-    clearInterval(this.watch)
-    this.watch = undefined
+    this.generation++
+    this.settle(this.asked)
   }
 
   /** Ends at once: what is still on its way is dropped. */
@@ -98,37 +89,36 @@ export class Pulls {
     if (!this.nats.isClosed()) await this.subscription.drain()
   }
 
-  private receive(id: number, message: Msg): void {
-    const pull = this.open.get(id)
-    if (pull !== undefined) pull.heardMillis = performance.now()
+  private receive(message: Msg): void {
+    this.heardMillis = performance.now()
     if (message.reply !== undefined && message.reply !== "") {
-      if (pull !== undefined && --pull.remaining === 0) this.finish(id)
+      this.settle(1)
       this.handler.message(message)
       return
     }
     const { headers } = message
-    if (headers === undefined) return
+    // Only what answers a request itself bears the subject that the request gave.
+    if (headers === undefined || Number(message.subject.slice(this.inbox.length + 1)) !== this.generation)
+      return
     if (headers.code === 100) {
       this.handler.heartbeat(Number(headers.get("Nats-Last-Consumer")))
       return
     }
-    this.finish(id)
+    const left = headers.get("Nats-Pending-Messages")
+    this.settle(left === "" ? this.asked : Number(left))
     this.handler.end({ code: headers.code, description: headers.description })
   }
 
-  private finish(id: number): void {
-    this.open.delete(id)
-    if (this.open.size > 0) return
+  private settle(count: number): void {
+    this.asked = Math.max(0, this.asked - count)
+    if (this.asked > 0) return
     clearInterval(this.watch)
     this.watch = undefined
   }
 
   private findSilent(): void {
-    const now = performance.now()
-    for (const [id, pull] of this.open) {
-      if (now - pull.heardMillis < pull.silentMillis) continue
-      this.finish(id)
-      this.handler.end({ code: 503, description: "the server fell silent" })
-    }
+    if (performance.now() - this.heardMillis < silenceMillisMax) return
+    this.forget()
+    this.handler.end({ code: 503, description: "the server fell silent" })
   }
 }

@@ -63,7 +63,8 @@ export const streamConfig = (place: Place, settings: TopicSettings, replicas: 1 
     allow_rollup_hdrs: true,
     allow_msg_ttl: true,
     allow_atomic: true,
-    allow_msg_schedules: true,
+    // A stream that refuses what is too much cannot hold schedules.
+    ...(settings.discard === "reject" ? {} : { allow_msg_schedules: true }),
     metadata: { [settingsKey]: JSON.stringify(canonical(settings, replicas)) }
   } satisfies Partial<StreamConfig>
 }
