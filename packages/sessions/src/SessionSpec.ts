@@ -24,7 +24,7 @@ export interface SessionOptions<Event, V extends CanonicalJson.Json, A> {
   readonly timeMillis: (event: Event) => number
   /** What the fold sees of an event: kept as long as the session is, and in snapshots as JSON. Keep it small. */
   readonly value: (event: Event) => V
-  readonly fold: Fold<V, A>
+  readonly fold: Fold<NoInfer<V>, A>
   /** The longest silence inside a session, in whole milliseconds; at least 1. */
   readonly gapMillis: number
   /** `inclusive` (default): exactly one gap apart is the same session. `exclusive`: it is two. */
