@@ -47,6 +47,7 @@ export class DeliveryQueue {
   private timer: NodeJS.Timeout | undefined
   private retry: NodeJS.Timeout | undefined
   private wanted = false
+  private waking = false
   private closed = false
   failure: BrokerError | undefined
 
@@ -191,11 +192,19 @@ export class DeliveryQueue {
     this.retry = setTimeout(() => this.refill(), retryMillis)
   }
 
-  /** All of them: whoever is woken may be interrupted before it takes. */
+  /**
+   * All of them, because whoever is woken may be interrupted before it takes; after all messages of one read from the
+   * socket, so that they are taken together.
+   */
   private wakeAll(): void {
-    const waiting = [...this.wakers]
-    this.wakers.clear()
-    for (const wake of waiting) wake()
+    if (this.waking) return
+    this.waking = true
+    queueMicrotask(() => {
+      this.waking = false
+      const waiting = [...this.wakers]
+      this.wakers.clear()
+      for (const wake of waiting) wake()
+    })
   }
 
   private dueMillis(one: Held): number {

@@ -48,6 +48,7 @@ export class Feed {
   failure: BrokerError | undefined
   private retry: NodeJS.Timeout | undefined
   private wake: (() => void) | undefined
+  private notifying = false
 
   constructor(connection: Connection, place: Place, options: FeedOptions) {
     this.connection = connection
@@ -100,10 +101,16 @@ export class Feed {
     return `read ${this.place.topic}`
   }
 
+  /** After all messages of one read from the socket: a chunk is what came together. */
   private notify(): void {
-    const { wake } = this
-    this.wake = undefined
-    wake?.()
+    if (this.notifying) return
+    this.notifying = true
+    queueMicrotask(() => {
+      this.notifying = false
+      const { wake } = this
+      this.wake = undefined
+      wake?.()
+    })
   }
 
   private fail(failure: BrokerError): void {

@@ -15,7 +15,11 @@ describe.runIf(hasServer)("JetStream R1", () => {
     layer: Layer.unwrap(Effect.map(NatsServer.start(), ({ servers }) => layerOn(servers))),
     restart: Effect.map(NatsServer.start(), ({ nodes, servers }) => ({
       layer: layerOn(servers),
-      restart: Effect.forEach(nodes, (node) => node.restart, { discard: true })
+      // A single node writes settlements down up to 100 ms after it confirmed them (README, limits).
+      restart: Effect.andThen(
+        Effect.sleep("300 millis"),
+        Effect.forEach(nodes, (node) => node.restart, { discard: true })
+      )
     })),
     bounce: Effect.map(NatsServer.start(), ({ nodes, servers }) => ({
       layer: layerOn(servers),

@@ -200,6 +200,7 @@ export const keyValue: ReadonlyArray<ContractTest> = [
       yield* kv.put("d", bytes("5"))
       assert.deepStrictEqual(yield* joined(fiber), ["a deleted", "b=4", "current", "d=5"])
       const late = yield* watching(kv.watch(">", { fromRevision: 7 }), 2)
+      yield* Effect.sleep("50 millis")
       yield* kv.put("e", bytes("6"))
       assert.deepStrictEqual(yield* joined(late), ["current", "e=6"])
     })

@@ -201,7 +201,8 @@ export const readerRestart: ReadonlyArray<RestartTest> = [
           yield* two?.reject("no") ?? Effect.void
           yield* four?.ackConfirmed ?? Effect.void
           assert.strictEqual(three?.record.sequence, 3)
-          yield* eventually("three settled", subscription.info, (info) => info.ackPending === 1)
+          // Not `ackPending`: a backend that fetches ahead has filled the free places again.
+          yield* eventually("two settled", subscription.info, (info) => info.ackFloor === 2)
         })
       )
       yield* session(
