@@ -196,40 +196,29 @@ export class LogWriter {
     const writes = this.writes
     const { active, file } = this
     const waiting = this.unsealed.slice()
-    const failed = (path: string, error: unknown): void => done(this.fail("sync", path, error))
     const next = (): void => {
       const full = waiting.shift()
-      if (full === undefined) {
-        this.fs.syncData(file, (error) => {
-          if (error !== undefined) failed(active.path, error)
-          else if (this.failure !== undefined) done(this.failure)
-          else {
-            this.syncedTo = Math.max(this.syncedTo, target)
-            this.syncedWrites = writes
-            done(undefined)
+      if (full !== undefined) {
+        this.syncOne(full.file, full.segment.path, done, () => {
+          try {
+            this.seal(full)
+          } catch (cause) {
+            done(this.fail("seal", full.segment.path, cause))
+            return
           }
+          next()
         })
         return
       }
-      this.fs.syncData(full.file, (error) => {
-        if (error !== undefined) {
-          failed(full.segment.path, error)
-          return
+      this.syncOne(file, active.path, done, () => {
+        if (this.failure === undefined) {
+          this.syncedTo = Math.max(this.syncedTo, target)
+          this.syncedWrites = writes
         }
-        try {
-          this.seal(full)
-        } catch (cause) {
-          failed(full.segment.path, cause)
-          return
-        }
-        next()
+        done(this.failure)
       })
     }
-    try {
-      next()
-    } catch (cause) {
-      failed(active.path, cause)
-    }
+    next()
   }
 
   /** Writes, syncs and seals everything, notes so in the file, and gives the handles back. Throws `LogFailed`. */
@@ -361,6 +350,23 @@ export class LogWriter {
     this.unsealed.splice(this.unsealed.indexOf(full), 1)
     this.syncedTo = Math.max(this.syncedTo, segment.nextSequence)
     this.fs.close(full.file)
+  }
+
+  /** Syncs one file, then goes on with `then`, or ends in `done` with the failure. */
+  private syncOne(
+    file: number,
+    path: string,
+    done: (failure: LogFailed | undefined) => void,
+    then: () => void
+  ): void {
+    try {
+      this.fs.syncData(file, (error) => {
+        if (error === undefined) then()
+        else done(this.fail("sync", path, error))
+      })
+    } catch (cause) {
+      done(this.fail("sync", path, cause))
+    }
   }
 
   private attempt(operation: string, path: string, run: () => void): void {
