@@ -70,13 +70,25 @@ const acquire = (file: string, directory: string): DirectoryLock => {
       const isAlive = found.host === os.hostname()
       throw new DirectoryHeld({ directory, pid: found.pid, host: found.host, file, isAlive })
     }
-    const breaking = acquire(`${file}.${found.nonce}`, directory)
+    const breaking = acquireOrWait(`${file}.${found.nonce}`, directory)
+    if (breaking === undefined) continue
     try {
       const now = readLock(file)
       if (typeof now === "object" && now.nonce === found.nonce) fs.rmSync(file)
     } finally {
       breaking.release()
     }
+  }
+}
+
+/** The lock on removing a stale lock; after a short wait `undefined` when a living process is just doing that. */
+const acquireOrWait = (file: string, directory: string): DirectoryLock | undefined => {
+  try {
+    return acquire(file, directory)
+  } catch (error) {
+    if (!(error instanceof DirectoryHeld) || !error.isAlive) throw error
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    return undefined
   }
 }
 
