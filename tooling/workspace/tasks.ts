@@ -15,12 +15,13 @@ let interrupted: NodeJS.Signals | undefined
 const turbo = (args: ReadonlyArray<string>): Promise<number> =>
   new Promise((resolve, reject) => {
     const child = spawn("turbo", args, { cwd: root, stdio: "inherit" })
-    // Ctrl-C in a terminal has reached turbo already; without one turbo listens to SIGTERM only (tooling/run.mjs).
+    // What the whole process group has been told turbo knows already (tooling/run.mjs).
     const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+    const groupIsTold = onTerminal || process.env["npm_config_user_agent"]?.startsWith("pnpm/")
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       process.on(signal, () => {
         interrupted = signal
-        if (signal !== "SIGINT" || !onTerminal) child.kill("SIGTERM")
+        if (signal !== "SIGINT" || !groupIsTold) child.kill("SIGTERM")
       })
     }
     child.on("error", reject)
