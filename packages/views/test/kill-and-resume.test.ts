@@ -18,6 +18,9 @@ const view = totals({ every })
 /** Small chunks and frequent snapshots: many writes to be killed at. */
 const settings = { partitions, chunkRecords: 40, checkpointRecords: 90 }
 
+/** Enough for the long counts. */
+const timeoutMillis = count({ quick: 60_000, long: 1_200_000 })
+
 const input = (broker: Broker["Service"]) => broker.topic({ name: "purchases" })
 const toTheEnd = (running: RunningView) => running.caughtUp()
 
@@ -56,25 +59,28 @@ const resumed = (broker: Broker["Service"], topic: Topic) =>
   })
 
 describe("a view that is killed and run again", () => {
-  it.effect("leaves the very same output topic, whichever write it was killed at", () =>
-    Effect.gen(function* () {
-      const expected = yield* undisturbed
-      assert.isAbove(expected.writes, 20)
-      assert.deepStrictEqual(Object.keys(expected.contents).sort(), ["p.0", "p.1", "p.2"])
-      for (let at = 1; at <= expected.writes; at++) {
-        for (const when of ["before", "after"] as const) {
-          const actual = yield* Effect.gen(function* () {
-            const { broker, topic } = yield* filled
-            const deadly = killer(broker, topicsOf(view), at, when)
-            yield* asProcess(view, { ...settings, input: topic }, deadly.broker, () => deadly.killed).pipe(
-              Effect.raceFirst(deadly.killed)
-            )
-            return yield* resumed(broker, topic)
-          }).pipe(Effect.provide(layerMemory, { local: true }))
-          assert.deepStrictEqual(actual, expected.contents, `killed ${when} write ${at}`)
+  it.effect(
+    "leaves the very same output topic, whichever write it was killed at",
+    () =>
+      Effect.gen(function* () {
+        const expected = yield* undisturbed
+        assert.isAbove(expected.writes, 20)
+        assert.deepStrictEqual(Object.keys(expected.contents).sort(), ["p.0", "p.1", "p.2"])
+        for (let at = 1; at <= expected.writes; at++) {
+          for (const when of ["before", "after"] as const) {
+            const actual = yield* Effect.gen(function* () {
+              const { broker, topic } = yield* filled
+              const deadly = killer(broker, topicsOf(view), at, when)
+              yield* asProcess(view, { ...settings, input: topic }, deadly.broker, () => deadly.killed).pipe(
+                Effect.raceFirst(deadly.killed)
+              )
+              return yield* resumed(broker, topic)
+            }).pipe(Effect.provide(layerMemory, { local: true }))
+            assert.deepStrictEqual(actual, expected.contents, `killed ${when} write ${at}`)
+          }
         }
-      }
-    })
+      }),
+    timeoutMillis
   )
 
   it.effect(
@@ -120,30 +126,34 @@ describe("a view that is killed and run again", () => {
             assert.deepStrictEqual(verified.differences, [], `seed ${seed}`)
           }).pipe(Effect.provide(layerMemory, { local: true }))
         }
-      })
+      }),
+    timeoutMillis
   )
 
-  it.effect("commits once what the broker answered with silence, refusals and delays", () =>
-    Effect.gen(function* () {
-      const expected = yield* undisturbed
-      const seeds = count({ quick: 15, long: 1000 })
-      for (let seed = firstSeed(); seed < firstSeed() + seeds; seed++) {
-        yield* Effect.gen(function* () {
-          const { broker, topic } = yield* filled
-          const rates = { seed, busy: 0.15, unavailable: 0.15, unknown: 0.3, delayMillisMax: 20 }
-          const faulty = withFaults(broker, seededFaults(rates))
-          const fiber = yield* Effect.forkChild(
-            asProcess(view, { ...settings, input: topic }, faulty, toTheEnd)
-          )
-          while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
-          yield* Fiber.join(fiber)
-          assert.deepStrictEqual(
-            yield* contents(broker, outputTopic(view)),
-            expected.contents,
-            `seed ${seed}`
-          )
-        }).pipe(Effect.provide(layerMemory, { local: true }))
-      }
-    })
+  it.effect(
+    "commits once what the broker answered with silence, refusals and delays",
+    () =>
+      Effect.gen(function* () {
+        const expected = yield* undisturbed
+        const seeds = count({ quick: 15, long: 1000 })
+        for (let seed = firstSeed(); seed < firstSeed() + seeds; seed++) {
+          yield* Effect.gen(function* () {
+            const { broker, topic } = yield* filled
+            const rates = { seed, busy: 0.15, unavailable: 0.15, unknown: 0.3, delayMillisMax: 20 }
+            const faulty = withFaults(broker, seededFaults(rates))
+            const fiber = yield* Effect.forkChild(
+              asProcess(view, { ...settings, input: topic }, faulty, toTheEnd)
+            )
+            while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+            yield* Fiber.join(fiber)
+            assert.deepStrictEqual(
+              yield* contents(broker, outputTopic(view)),
+              expected.contents,
+              `seed ${seed}`
+            )
+          }).pipe(Effect.provide(layerMemory, { local: true }))
+        }
+      }),
+    timeoutMillis
   )
 })

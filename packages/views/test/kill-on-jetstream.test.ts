@@ -85,7 +85,7 @@ describe.runIf(hasServer)("a view on JetStream", () => {
           [...truth(events, 3)].sort()
         )
       }).pipe(Effect.scoped),
-    120_000
+    count({ quick: 120_000, long: 900_000 })
   )
 
   it.live(
