@@ -87,19 +87,30 @@ export const run = Effect.fnUntraced(function* <E, R>(
   const room = yield* Latch.make(true)
   const broken = yield* Deferred.make<never, BrokerError>()
 
-  const onFailure = (cause: Cause.Cause<E>, delivery: Delivery): Effect.Effect<Settlement, BrokerError, R> =>
-    Cause.hasInterruptsOnly(cause)
-      ? Effect.succeed(retry(0))
-      : options.onFailure === undefined
-        ? Effect.as(Effect.logWarning("A delivery failed; it comes again.", cause), backoff(delivery.attempt))
-        : options.onFailure(cause, delivery)
+  const afterFailure = (
+    cause: Cause.Cause<E>,
+    delivery: Delivery
+  ): Effect.Effect<Settlement, BrokerError, R> => {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+    if (options.onFailure !== undefined) return options.onFailure(cause, delivery)
+    return Effect.as(
+      Effect.logWarning("A delivery failed; it comes again.", cause),
+      backoff(delivery.attempt)
+    )
+  }
 
   const handleOne = (delivery: Delivery) =>
     Effect.uninterruptibleMask((restore) =>
-      restore(Effect.suspend(() => options.handle(delivery))).pipe(
-        Effect.catchCause((cause) => onFailure(cause, delivery)),
+      Effect.suspend(() => options.handle(delivery)).pipe(
+        Effect.catchCause((cause) => afterFailure(cause, delivery)),
         Effect.flatMap((settlement) => persistently(settle(delivery, settlement))),
-        Effect.catchCause((cause) => Deferred.failCause(broken, cause)),
+        restore,
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? // Once: a broker that is gone must not keep a stop waiting, and ackWait does the same later.
+              Effect.ignore(delivery.retry(0), { log: "Debug" })
+            : Deferred.failCause(broken, cause)
+        ),
         Effect.andThen(
           Effect.suspend(() => {
             inFlight.delete(delivery)
