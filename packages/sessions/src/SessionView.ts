@@ -1,10 +1,11 @@
 import { type CanonicalJson, Codec, View } from "@troupe/views"
+import { accept } from "./Accept.ts"
+import { advance, closeAll } from "./Advance.ts"
 import type { Change } from "./Change.ts"
 import * as Control from "./Control.ts"
 import { type SessionSpec, toConfig } from "./SessionSpec.ts"
 import { initial, type SessionState } from "./SessionState.ts"
 import * as Snapshot from "./Snapshot.ts"
-import { accept, advance, closeAll } from "./Step.ts"
 
 /** Changes when the engine may answer differently for the same input: part of every session view's digest. */
 const engine = "sessions-1"
