@@ -15,22 +15,22 @@ const shapes: ReadonlyArray<{
 }> = [
   {
     name: "disk, always",
-    options: { durability: "disk", segmentBytes: 1500, batchRecords: 6 },
+    options: { durability: "disk", segmentBytes: 1500, batchRecords: 6, batchBytes: 4096 },
     loss: ["random", "everything", "nothing", "killed"]
   },
   {
     name: "os, never",
-    options: { durability: "os", segmentBytes: 1500, batchRecords: 6 },
+    options: { durability: "os", segmentBytes: 1500, batchRecords: 6, batchBytes: 4096 },
     loss: ["random", "everything", "killed"]
   },
   {
     name: "os, always",
-    options: { durability: "os", fsync: "always", segmentBytes: 1500, batchRecords: 6 },
+    options: { durability: "os", fsync: "always", segmentBytes: 1500, batchRecords: 6, batchBytes: 4096 },
     loss: ["random", "killed"]
   },
   {
     name: "memory",
-    options: { durability: "memory", segmentBytes: 1500, batchRecords: 6 },
+    options: { durability: "memory", segmentBytes: 1500, batchRecords: 6, batchBytes: 4096 },
     loss: ["random", "killed"]
   }
 ]
@@ -67,7 +67,7 @@ describe("L1 prefix, L2 atomic batch: after any crash the log is a prefix with e
     it.effect(`dying at each change of the disk: ${shape.name}`, () =>
       Effect.gen(function* () {
         let deaths = 0
-        for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 2, long: 60 }); seed++) {
+        for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 3, long: 60 }); seed++) {
           const whole = yield* live(shape.options, seed, {})
           assert.isTrue(Exit.isSuccess(whole.exit), `seed ${seed}: the program failed by itself`)
           for (let crashAt = 1; crashAt <= whole.fs.changes; crashAt++) {
@@ -96,7 +96,7 @@ describe("what a reopened log shows is on the disk", () => {
     "killed, reopened, then without power: class disk keeps every record that the reopened log showed",
     () =>
       Effect.gen(function* () {
-        const options: Options = { durability: "disk", segmentBytes: 1500, batchRecords: 6 }
+        const options: Options = { durability: "disk", segmentBytes: 1500, batchRecords: 6, batchBytes: 4096 }
         for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 2, long: 40 }); seed++) {
           const { fs: whole } = yield* live(options, seed, {})
           for (let crashAt = 1; crashAt <= whole.changes; crashAt++) {
@@ -120,7 +120,7 @@ describe("what a reopened log shows is on the disk", () => {
 describe("L8 recovery is idempotent, also when killed in the middle", () => {
   it.effect("dying at each change of a recovery, the next one ends with the same records", () =>
     Effect.gen(function* () {
-      const options: Options = { durability: "disk", segmentBytes: 1500, batchRecords: 6 }
+      const options: Options = { durability: "disk", segmentBytes: 1500, batchRecords: 6, batchBytes: 4096 }
       let kills = 0
       for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 2, long: 40 }); seed++) {
         const { fs: whole } = yield* live(options, seed, {})
@@ -168,7 +168,7 @@ describe("the disk fails at each call", () => {
       `class ${durability}: a typed failure, nothing acknowledged is lost, and nothing later is acknowledged`,
       () =>
         Effect.gen(function* () {
-          const options: Options = { durability, segmentBytes: 1500, batchRecords: 6 }
+          const options: Options = { durability, segmentBytes: 1500, batchRecords: 6, batchBytes: 4096 }
           let failures = 0
           for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 1, long: 30 }); seed++) {
             const whole = yield* live(options, seed, {})

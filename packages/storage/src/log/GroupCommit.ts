@@ -36,7 +36,8 @@ export class GroupCommit {
   private running: Group | undefined
   private syncing = false
   private flushWanted = false
-  private whenIdle: (() => void) | undefined
+  private closed = false
+  private readonly whenIdle: Array<() => void> = []
 
   constructor(writer: LogWriter, durability: Durability, policy: FsyncPolicy, onSettled: () => void) {
     this.writer = writer
@@ -69,6 +70,22 @@ export class GroupCommit {
     return waiting
   }
 
+  /** Answers when every full segment is synced and sealed. */
+  sealed(): Effect.Effect<void, LogFailed> {
+    return Effect.callback<void, LogFailed>((resume) => {
+      const look = (): void => {
+        if (this.writer.failure !== undefined) resume(Effect.fail(this.writer.failure))
+        else if (!this.writer.needsSeal) resume(Effect.void)
+        else {
+          this.startSync()
+          if (this.syncing) this.whenIdle.push(look)
+          else look()
+        }
+      }
+      look()
+    })
+  }
+
   /** Writes what is open and does what the policy says. Call it when a batch has been begun and the turn is over. */
   wake(): void {
     if (this.writer.failure !== undefined) {
@@ -96,9 +113,10 @@ export class GroupCommit {
   /** Waits for the running sync, writes and syncs the rest, and closes the writer. `done` is called once. */
   close(done: () => void): void {
     if (this.syncing) {
-      this.whenIdle = () => this.close(done)
+      this.whenIdle.push(() => this.close(done))
       return
     }
+    this.closed = true
     const failed = this.writer.failure
     const group = {
       mark: this.writer.mark,
@@ -119,7 +137,7 @@ export class GroupCommit {
   }
 
   private startSync(): void {
-    if (this.syncing || !this.write()) return
+    if (this.syncing || this.closed || !this.write()) return
     this.flushWanted = false
     if (!this.writer.needsSync) return
     this.syncing = true
@@ -138,10 +156,8 @@ export class GroupCommit {
         this.rejectGroup(group, failure)
         this.reject(failure)
       }
-      const idle = this.whenIdle
-      this.whenIdle = undefined
-      if (idle !== undefined) idle()
-      else if (failure === undefined && this.wantsAnother()) this.startSync()
+      for (const idle of this.whenIdle.splice(0)) idle()
+      if (!this.closed && failure === undefined && this.wantsAnother()) this.startSync()
     })
   }
 

@@ -48,6 +48,7 @@ export interface LogOptions {
 export type Log = WritableLog
 
 const indexSpacing = 32 * 1024
+const heapBytes = 256 * 1024
 const segmentBytesMax = 1024 * 1024 * 1024
 
 const mistakeIn = (options: LogOptions): string | undefined => {
@@ -96,7 +97,7 @@ const open = Effect.fn("Log.open")(function* (
         room: {
           records: options.batchRecords ?? 8192,
           valueBytes: options.batchBytes ?? 1024 * 1024,
-          heapBytes: 256 * 1024
+          heapBytes: Math.min(heapBytes, options.batchBytes ?? heapBytes)
         },
         indexSpacing
       }

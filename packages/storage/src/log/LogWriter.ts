@@ -174,11 +174,12 @@ export class LogWriter {
     if (active.size >= shape.segmentBytes || isOld) this.roll(active.maxTimeMillis)
   }
 
-  /** Ends the active segment and begins the next; nothing when it has no batches. */
+  /** Ends the active segment and begins the next; nothing when it has no records. */
   roll(nowMillis: number): void {
     this.write()
     const old = this.active
-    if (old.size === segmentHeaderBytes) return
+    // The name of the next segment is its first sequence: without a record it would be the name of this one.
+    if (old.records === 0) return
     this.unsealed.push({ segment: old, file: this.file })
     this.attempt("roll", old.path, () => {
       this.addSegment(old, Number.isFinite(nowMillis) ? nowMillis : 0)
@@ -321,6 +322,9 @@ export class LogWriter {
   private put(bytes: Uint8Array, header: BatchHeader): number {
     const { active } = this
     const position = active.size
+    if (position + bytes.length > 0xffff_ffff) {
+      throw Object.assign(new Error("a segment of controls only cannot roll"), { code: "EFBIG" })
+    }
     writeFully(this.fs, this.file, bytes, 0, bytes.length, position)
     active.note(header)
     this.writes++

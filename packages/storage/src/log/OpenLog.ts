@@ -179,7 +179,7 @@ export class OpenLog implements WritableLog {
 
   retain(bounds: RetentionBounds): Effect.Effect<Retained, LogFailed> {
     return this.parts.retaining.withPermit(
-      Effect.suspend(() => {
+      Effect.flatMap(this.commit.sealed(), () => {
         const { segments } = this.writer
         const going = segments.slice(0, removable(segments, bounds))
         const bytes = going.reduce((sum, segment) => sum + segment.size, 0)
