@@ -1,9 +1,10 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { BrokerChoice, RunDirectory, reporting, runFlags } from "@troupe/console"
+import { BrokerChoice, Demo, RunDirectory, reporting, runFlags } from "@troupe/console"
 import { ActorSystem } from "@troupe/runtime"
 import * as Console from "effect/Console"
 import { Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Live from "./Live.ts"
 import * as Once from "./Once.ts"
@@ -44,19 +45,58 @@ const sourceOf = Effect.fnUntraced(function* ({ events, input, once, seed, speed
   return pace > 0 ? Source.paced(source, pace) : source
 })
 
-const run = Effect.fn("analytics")(function* (given: Flags) {
-  const directory = yield* RunDirectory.acquire({ app: "analytics", data: given.data, keeps: !given.once })
+/** Everything a run needs, on the broker that was chosen, in its directory. */
+const services = Effect.fnUntraced(function* ({
+  broker,
+  data,
+  once
+}: Pick<Flags, "broker" | "data" | "once">) {
+  const directory = yield* RunDirectory.acquire({ app: "analytics", data, keeps: !once })
+  return Layer.merge(BrokerChoice.layer({ broker, directory }), ActorSystem.layer)
+})
+
+const once = Effect.fnUntraced(function* (given: Flags) {
   const source = yield* sourceOf(given)
-  const services = BrokerChoice.layer({ broker: given.broker, directory })
-  if (!given.once) return yield* Live.run(source).pipe(Effect.provide([services, ActorSystem.layer]))
-  const report = yield* Once.run(source).pipe(Effect.scoped, Effect.provide([services, ActorSystem.layer]))
+  return yield* Once.run(source).pipe(Effect.scoped, Effect.provide(yield* services(given)))
+}, Effect.scoped)
+
+const run = Effect.fn("analytics")(function* (given: Flags) {
+  if (!given.once) return yield* Live.run(yield* sourceOf(given)).pipe(Effect.provide(yield* services(given)))
+  const report = yield* once(given)
   yield* Console.log(given.json ? JSON.stringify(report) : Rendering.render(report))
 }, Effect.scoped)
+
+const demoFlags = {
+  data: Option.none(),
+  seed: 7,
+  once: true,
+  json: false,
+  input: Option.none(),
+  events: Option.none(),
+  speed: Option.none()
+}
+
+const demo = Command.make(
+  "demo",
+  {},
+  Effect.fnUntraced(function* () {
+    yield* Demo.both(
+      Effect.fnUntraced(function* (broker) {
+        const report = yield* once({ ...demoFlags, broker })
+        yield* Console.log(Rendering.render(report))
+        return report
+      })
+    )
+  })
+).pipe(
+  Command.withDescription("Simulated shoppers on the embedded broker, then on NATS, with equal sessions")
+)
 
 const analytics = Command.make("analytics", flags, run).pipe(
   Command.withDescription(
     "Clicks into one topic, sessions live beside it; then the history again with version 2 of the view beside version 1"
-  )
+  ),
+  Command.withSubcommands([demo])
 )
 
 analytics.pipe(

@@ -1,4 +1,4 @@
-import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import * as Schema from "effect/Schema"
 import { ServiceName, ServiceState } from "./Faults.ts"
 import { LaneEvent, LaneName, LaneStats } from "./LaneEvent.ts"
@@ -53,43 +53,45 @@ export class OrderNotFound extends Schema.TaggedError<OrderNotFound>()(
   { httpApiStatus: 404 }
 ) {}
 
-/** The shop over HTTP; OpenAPI at `/openapi.json`, readable at `/docs`. */
-export const OrdersApi = HttpApi.make("orders").add(
-  HttpApiGroup.make("orders").add(
-    HttpApiEndpoint.post("place", "/orders", {
-      query: { mode: LaneName },
-      headers: {
-        "idempotency-key": Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(128)))
-      },
-      payload: Placement,
-      success: [Finished, Accepted],
-      error: [Refused, Overloaded]
-    }),
-    HttpApiEndpoint.get("order", "/orders/:id", {
-      params: { id: Schema.NonEmptyString.check(Schema.isMaxLength(128)) },
-      success: Schema.Array(LaneEvent),
-      error: OrderNotFound
-    })
-  ),
-  HttpApiGroup.make("lanes").add(
-    HttpApiEndpoint.get("stats", "/lanes", {
-      success: Schema.Struct({ sync: LaneStats, queued: LaneStats })
-    }),
-    HttpApiEndpoint.get("events", "/lanes/:lane/events", {
-      params: { lane: LaneName },
-      headers: { "last-event-id": Schema.optionalKey(Schema.FiniteFromString) },
-      success: HttpApiSchema.StreamSse({
-        events: Schema.Struct({
-          id: Schema.String,
-          event: Schema.Literal("order"),
-          data: Schema.fromJsonString(LaneEvent)
-        })
+/** The shop over HTTP, whose refusals of a malformed request name each field; OpenAPI at `/openapi.json`, readable at `/docs`. */
+export const OrdersApi = HttpApi.make("orders")
+  .add(
+    HttpApiGroup.make("orders").add(
+      HttpApiEndpoint.post("place", "/orders", {
+        query: { mode: LaneName },
+        headers: {
+          "idempotency-key": Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(128)))
+        },
+        payload: Placement,
+        success: [Finished, Accepted],
+        error: [Refused, Overloaded]
+      }),
+      HttpApiEndpoint.get("order", "/orders/:id", {
+        params: { id: Schema.NonEmptyString.check(Schema.isMaxLength(128)) },
+        success: Schema.Array(LaneEvent),
+        error: OrderNotFound
       })
-    }),
-    HttpApiEndpoint.get("faults", "/faults", { success: Schema.Record(ServiceName, ServiceState) }),
-    HttpApiEndpoint.post("fault", "/faults", {
-      payload: Schema.Struct({ service: ServiceName, state: ServiceState }),
-      success: Schema.Record(ServiceName, ServiceState)
-    })
+    ),
+    HttpApiGroup.make("lanes").add(
+      HttpApiEndpoint.get("stats", "/lanes", {
+        success: Schema.Struct({ sync: LaneStats, queued: LaneStats })
+      }),
+      HttpApiEndpoint.get("events", "/lanes/:lane/events", {
+        params: { lane: LaneName },
+        headers: { "last-event-id": Schema.optionalKey(Schema.FiniteFromString) },
+        success: HttpApiSchema.StreamSse({
+          events: Schema.Struct({
+            id: Schema.String,
+            event: Schema.Literal("order"),
+            data: Schema.fromJsonString(LaneEvent)
+          })
+        })
+      }),
+      HttpApiEndpoint.get("faults", "/faults", { success: Schema.Record(ServiceName, ServiceState) }),
+      HttpApiEndpoint.post("fault", "/faults", {
+        payload: Schema.Struct({ service: ServiceName, state: ServiceState }),
+        success: Schema.Record(ServiceName, ServiceState)
+      })
+    )
   )
-)
+  .middleware(HttpApiMiddleware.ProblemDetails)

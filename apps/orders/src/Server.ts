@@ -3,8 +3,9 @@ import { NodeHttpServer } from "@effect/platform-node"
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import { HttpIncomingMessage, HttpRouter, HttpStaticServer } from "effect/http"
-import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
+import { HttpApiBuilder, HttpApiMiddleware, HttpApiScalar } from "effect/http-api"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { OrdersApi } from "./Api.ts"
 import { Faults } from "./Faults.ts"
@@ -53,12 +54,34 @@ const LanesLive = HttpApiBuilder.group(
   })
 )
 
+/** The port cannot be listened on. */
+export class PortUnavailable extends Schema.TaggedError<PortUnavailable>()("PortUnavailable", {
+  port: Schema.Int,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `Cannot listen on 127.0.0.1:${this.port}: ${this.detail}. Name another port with --port, or 0 for a free one.`
+  }
+}
+
+const listen = (port: number) =>
+  NodeHttpServer.layer(createServer, { host: "127.0.0.1", port }).pipe(
+    Layer.catchTag("ServeError", ({ cause }) =>
+      Layer.effectContext<Layer.Success<ReturnType<typeof NodeHttpServer.layer>>, PortUnavailable, never>(
+        Effect.fail(
+          new PortUnavailable({ port, detail: cause instanceof Error ? cause.message : String(cause) })
+        )
+      )
+    )
+  )
+
 /** The shop's API, its documentation at `/docs`, and the built page; on loopback only. Port 0 takes a free one. */
 export const layer = (options: { readonly port: number }) =>
   HttpRouter.serve(
     Layer.mergeAll(
       HttpApiBuilder.layer(OrdersApi, { openapiPath: "/openapi.json" }).pipe(
-        Layer.provide([OrdersLive, LanesLive])
+        Layer.provide([OrdersLive, LanesLive]),
+        Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
       ),
       HttpApiScalar.layer(OrdersApi, { path: "/docs" }),
       HttpStaticServer.layer({ root: `${import.meta.dirname}/../web/dist` })
@@ -66,5 +89,5 @@ export const layer = (options: { readonly port: number }) =>
     { disableLogger: true, disableListenLog: true }
   ).pipe(
     Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, bodyMax)),
-    Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: options.port }))
+    Layer.provideMerge(listen(options.port))
   )

@@ -1,5 +1,5 @@
 import { NodeHttpClient, NodeRuntime, NodeServices } from "@effect/platform-node"
-import { BrokerChoice, RunDirectory, reporting, runFlags } from "@troupe/console"
+import { BrokerChoice, Demo, RunDirectory, reporting, runFlags } from "@troupe/console"
 import { Journal } from "@troupe/journal"
 import { ActorSystem } from "@troupe/runtime"
 import * as Console from "effect/Console"
@@ -7,6 +7,7 @@ import { Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { HttpServer } from "effect/http"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { Faults } from "./Faults.ts"
 import * as LiveShop from "./LiveShop.ts"
 import * as LiveShoppers from "./LiveShoppers.ts"
@@ -39,6 +40,8 @@ const flags = {
 
 type Flags = Command.Command.Config.Infer<typeof flags>
 
+const demoFlags = { data: Option.none(), seed: 7, once: true, json: false, orders: 120, speed: 2, port: 0 }
+
 /** The shop, open on a port, on the broker that was chosen. */
 const shop = (options: Flags & { readonly directory: RunDirectory.RunDirectory }) =>
   Server.layer({ port: options.once ? 0 : options.port }).pipe(
@@ -53,30 +56,53 @@ const shop = (options: Flags & { readonly directory: RunDirectory.RunDirectory }
     Layer.provideMerge(NodeHttpClient.layerUndici)
   )
 
-const story = Effect.fnUntraced(function* ({ json, orders, seed, speed }: Flags) {
-  const report = yield* Story.run({ seed, orders, speed, everyMillis, drainMillisMax })
-  yield* Console.log(json ? JSON.stringify(report) : Rendering.render(report))
-})
-
-const live = Effect.fnUntraced(function* ({ seed, speed }: Flags) {
-  const { address } = yield* HttpServer.HttpServer
-  yield* Console.log(
-    `The shop is open: ${HttpServer.formatAddress(address)} (API at /docs). Ctrl-C closes it.`
+/** The story on one broker, in a run of its own unless `data` names one. */
+const story = Effect.fnUntraced(function* (given: Flags) {
+  const directory = yield* RunDirectory.acquire({ app: "orders", data: given.data, keeps: false })
+  const { orders, seed, speed } = given
+  return yield* Story.run({ seed, orders, speed, everyMillis, drainMillisMax }).pipe(
+    Effect.scoped,
+    Effect.provide(shop({ ...given, directory }))
   )
-  return yield* LiveShoppers.run({ seed, speed, everyMillis: everyMillis * 5 })
-})
+}, Effect.scoped)
+
+const live = Effect.fnUntraced(function* (given: Flags) {
+  const directory = yield* RunDirectory.acquire({ app: "orders", data: given.data, keeps: true })
+  const { seed, speed } = given
+  return yield* Effect.gen(function* () {
+    const { address } = yield* HttpServer.HttpServer
+    yield* Console.log(
+      `The shop is open: ${HttpServer.formatAddress(address)} (API at /docs). Ctrl-C closes it.`
+    )
+    return yield* LiveShoppers.run({ seed, speed, everyMillis: everyMillis * 5 })
+  }).pipe(Effect.scoped, Effect.provide(shop({ ...given, directory })))
+}, Effect.scoped)
 
 const run = Effect.fn("orders")(function* (given: Flags) {
-  const directory = yield* RunDirectory.acquire({ app: "orders", data: given.data, keeps: !given.once })
-  const services = shop({ ...given, directory })
-  if (!given.once) return yield* live(given).pipe(Effect.scoped, Effect.provide(services))
-  yield* story(given).pipe(Effect.scoped, Effect.provide(services))
-}, Effect.scoped)
+  if (!given.once) return yield* live(given)
+  const report = yield* story(given)
+  yield* Console.log(given.json ? JSON.stringify(report) : Rendering.render(report))
+})
+
+const demo = Command.make(
+  "demo",
+  {},
+  Effect.fnUntraced(function* () {
+    yield* Demo.both(
+      Effect.fnUntraced(function* (broker) {
+        const report = yield* story({ ...demoFlags, broker })
+        yield* Console.log(Rendering.render(report))
+        return report
+      })
+    )
+  })
+).pipe(Command.withDescription("The story on the embedded broker, then on NATS, with equal outcomes"))
 
 const orders = Command.make("orders", flags, run).pipe(
   Command.withDescription(
     "An order through payment, warehouse and delivery: synchronous beside queued, under the same failure"
-  )
+  ),
+  Command.withSubcommands([demo])
 )
 
 orders.pipe(

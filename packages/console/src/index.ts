@@ -1,4 +1,5 @@
 export * as BrokerChoice from "./BrokerChoice.ts"
+export * as Demo from "./Demo.ts"
 export * as Progress from "./Progress.ts"
 export { reporting } from "./Reporting.ts"
 export * as RunDirectory from "./RunDirectory.ts"
