@@ -44,6 +44,23 @@ describe("batch equals step", () => {
     assert.isAbove(retractions, seeds.length / 10)
   })
 
+  it("with a cap on the size of a session too", () => {
+    let capped = 0
+    forSeeds((seed) => {
+      const spec = hitSpec({ latenessMillis: 700, maxEvents: 2 + (seed % 5), early: seed % 2 === 0 })
+      const events = history(seed, { events: 120, gap: 100, disorder: 700 })
+      const { changes, state } = run(spec, pieces(events, random(seed)))
+      assert.deepStrictEqual(
+        SessionTable.ofChanges(changes),
+        new Map(SessionTable.ofBatch(Sessions.batch(spec, events)))
+      )
+      const { accepted, duplicates, quarantined } = state.counts
+      assert.strictEqual(accepted + duplicates + quarantined, events.length)
+      capped += changes.filter((change) => change._tag === "Quarantined").length
+    })
+    assert.isAbove(capped, seeds.length)
+  })
+
   it("over the accepted events whatever comes late, and accepted and late together are all", () => {
     let dropped = 0
     let kept = 0
