@@ -7,6 +7,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { asking, changing, isAbsent } from "./ApiFailure.ts"
 import { ConnectError, InvalidOptions } from "./ConnectError.ts"
@@ -46,10 +47,16 @@ const openTopic = Effect.fn("JetStream.topic")(function* (
   const place = placeOf(prefix, spec.name)
   const config = streamConfig(place, settings, replicas)
   const found = yield* existing(connection, place.stream, operation)
-  // Two processes may make it at once: the same configuration twice is no error, another one is found below.
+  // Two processes may make it at once: the same configuration twice is no error, another one is found below. A cluster
+  // may be between two leaders; asking for the same thing again is harmless.
   const { config: has } =
     found ??
     (yield* changing(operation, () => connection.manager.streams.add(config)).pipe(
+      Effect.retry({
+        times: 2,
+        while: (failure) => failure.isTransient,
+        schedule: Schedule.spaced("250 millis")
+      }),
       Effect.catch((failure) =>
         Effect.flatMap(existing(connection, place.stream, operation), (made) =>
           made === undefined ? Effect.fail(failure) : Effect.succeed(made)
@@ -58,7 +65,18 @@ const openTopic = Effect.fn("JetStream.topic")(function* (
     ))
   const fields = differences(config, has)
   if (fields.length > 0) return yield* mismatchError("topic", operation, fields)
-  return new JetStreamTopic(connection, place, settings, replicas)
+  const topic = new JetStreamTopic(connection, place, settings, replicas)
+  // In a cluster the news of a new stream takes a moment to reach every server.
+  if (found === undefined && replicas > 1) {
+    yield* topic.reachable.pipe(
+      Effect.retry({
+        times: 50,
+        while: (failure) => failure.isTransient,
+        schedule: Schedule.spaced("50 millis")
+      })
+    )
+  }
+  return topic
 })
 
 const topicNames = (

@@ -48,9 +48,14 @@ export class JetStreamTopic implements Topic {
     this.name = place.topic
     this.connection = connection
     this.place = place
-    this.writer = new Writer(connection, place, settings)
+    this.writer = new Writer(connection, place, settings, replicas)
     this.readings = new Readings(connection, place, replicas)
     this.context = { connection, place, replicas, readings: this.readings }
+  }
+
+  /** Succeeds once the servers take appends. */
+  get reachable(): Effect.Effect<void, BrokerError> {
+    return this.writer.reachable
   }
 
   readonly append: Topic["append"] = (request) => this.writer.append(request)

@@ -26,7 +26,16 @@ interface PublishAnswer {
 const wrongLastSequence = 10071
 /** The id of no record: ids have no spaces. */
 const impossibleId = "no such id"
-const nothing = new Uint8Array(0)
+const question: Candidate = {
+  subject: "",
+  data: new Uint8Array(0),
+  headers: {},
+  messageId: undefined,
+  expectLast: undefined,
+  expectLastOn: undefined,
+  ttlMillis: undefined,
+  rollup: false
+}
 const text = new TextDecoder()
 
 const toAnswer = (message: Msg): PublishAnswer => JSON.parse(text.decode(message.data))
@@ -42,10 +51,12 @@ export class Writer {
   private readonly connection: Connection
   private readonly place: Place
   private readonly settings: TopicSettings
+  private readonly replicas: 1 | 3
   private readonly operation: string
   private readonly full: (subject: string) => string
 
-  constructor(connection: Connection, place: Place, settings: TopicSettings) {
+  constructor(connection: Connection, place: Place, settings: TopicSettings, replicas: 1 | 3) {
+    this.replicas = replicas
     this.connection = connection
     this.place = place
     this.settings = settings
@@ -87,6 +98,11 @@ export class Writer {
         (answer) => this.groupVerdict(candidates, answer)
       )
     })
+  }
+
+  /** Succeeds once a server answers for this topic. */
+  get reachable(): Effect.Effect<void, BrokerError> {
+    return Effect.asVoid(this.ask("reachable", { "Nats-Expected-Stream": "no-such-stream" }))
   }
 
   private publish(
@@ -137,24 +153,26 @@ export class Writer {
   }
 
   /**
-   * The sequence under which an id was stored, if it is remembered. One replica checks expectations before ids (three do
-   * it the other way round), and the port wants ids first. So after a lost check this asks with an append that cannot be
-   * stored: its id is looked up, and then the id it expects of the last record is one that no record has.
+   * The sequence under which an id was stored, if it is remembered. A single node checks expectations before ids, and the
+   * port wants ids first. So after a lost check this asks with an append that cannot be stored: its id is looked up, and
+   * then the id it expects of the last record is one that no record has.
+   *
+   * A cluster looks at ids first by itself, so there is nothing to ask; and it must not be asked: a refused
+   * `Nats-Expected-Last-Msg-Id` makes a replicated stream of nats-server 2.15.1 stop answering appends.
    */
   private firstOf(candidate: Candidate, messageId: string): Effect.Effect<number | undefined, BrokerError> {
-    const question: Candidate = {
-      ...candidate,
-      data: nothing,
-      headers: {},
-      messageId,
-      expectLast: undefined,
-      expectLastOn: undefined,
-      ttlMillis: undefined,
-      rollup: false
-    }
+    if (this.replicas > 1) return Effect.succeed(undefined)
+    return Effect.map(
+      this.ask(candidate.subject, { "Nats-Msg-Id": messageId, "Nats-Expected-Last-Msg-Id": impossibleId }),
+      ({ duplicate, seq }) => (duplicate === true ? seq : undefined)
+    )
+  }
+
+  /** An append that the server will refuse. */
+  private ask(subject: string, expecting: Readonly<Record<string, string>>) {
     return this.exchange(
-      (reply) => this.publish(question, { reply, extra: { "Nats-Expected-Last-Msg-Id": impossibleId } }),
-      (answer) => Effect.succeed(answer.duplicate === true ? answer.seq : undefined)
+      (reply) => this.publish({ ...question, subject }, { reply, extra: expecting }),
+      (answer) => Effect.succeed(answer)
     )
   }
 
