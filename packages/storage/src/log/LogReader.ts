@@ -180,6 +180,8 @@ export class LogReader {
       if (header === undefined)
         throw this.damaged(segment, chunk, at, "a batch header of this log", "another checksum")
       if (at + header.length > bytes.length && at > 0) break
+      // Nobody asks for these bodies, but damage that is passed over is damage nobody hears of.
+      if (isControl(header)) this.checkBody(segment, chunk, at, header)
       if (!visit(header, at)) break
       at += header.length
     }
@@ -187,21 +189,18 @@ export class LogReader {
   }
 
   private viewOf(segment: Segment, chunk: Chunk, at: number, header: BatchHeader, from: number): BatchView {
-    if (!isBodyValid(chunk.bytes, at, header)) {
-      throw this.damaged(
-        segment,
-        chunk,
-        at,
-        `a body with checksum ${header.bodyCrc}`,
-        "another checksum",
-        header.length
-      )
-    }
+    this.checkBody(segment, chunk, at, header)
     const batch = viewBatch(chunk.bytes, chunk.view, at, header, segment.subjects, from)
     if (typeof batch === "string") {
       throw this.damaged(segment, chunk, at, "a batch built as the format says", batch, header.length)
     }
     return batch
+  }
+
+  private checkBody(segment: Segment, chunk: Chunk, at: number, header: BatchHeader): void {
+    if (isBodyValid(chunk.bytes, at, header)) return
+    const expected = `a body with checksum ${header.bodyCrc}`
+    throw this.damaged(segment, chunk, at, expected, "another checksum", header.length)
   }
 
   private damaged(

@@ -9,7 +9,7 @@ export interface Finding {
   readonly line: "below" | "above"
   /**
    * Valid batches of this log after the place: none, some that were all built before anything from the place on was
-   * synced, or one whose `syncedTo` is past the place.
+   * synced, or one that proves the place was synced: its `syncedTo` is past it, or it is a checkpoint.
    */
   readonly later: "none" | "unsynced" | "synced"
 }

@@ -56,10 +56,14 @@ export class Segment {
     this.size += batch.length
     this.nextSequence = batch.baseSequence + batch.span
     this.tailChain = batch.headerCrc
-    this.endsInCheckpoint = !data && controlKindOf(batch) === controlKind.checkpoint
+    this.endsInCheckpoint = isCheckpoint(batch)
   }
 }
 
 /** True for a batch that names subjects. */
 export const namesSubjects = (batch: BatchHeader): boolean =>
   isControl(batch) && controlKindOf(batch) === controlKind.subjects
+
+/** True for a batch that says that everything before it is synced. */
+export const isCheckpoint = (batch: BatchHeader): boolean =>
+  isControl(batch) && controlKindOf(batch) === controlKind.checkpoint

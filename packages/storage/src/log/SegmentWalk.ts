@@ -8,7 +8,7 @@ import {
 } from "./BatchHeader.ts"
 import { learnSubjects, viewBatch } from "./BatchView.ts"
 import type { FileWindow } from "./FileWindow.ts"
-import { namesSubjects, type Segment } from "./Segment.ts"
+import { isCheckpoint, namesSubjects, type Segment } from "./Segment.ts"
 
 /** Where and how a walk over a segment ended. */
 export type WalkEnd =
@@ -86,8 +86,8 @@ export const walkSegment = (segment: Segment, window: FileWindow, seed: number):
 /** What valid batches of this log there are after a bad place. */
 export interface LaterBatches {
   readonly count: number
-  /** The largest `syncedTo` in them; 0 without any. */
-  readonly syncedTo: number
+  /** True when one of them proves that what should be at the place was synced. */
+  readonly synced: boolean
 }
 
 /** Looks at every multiple of 8 from `position` on for a batch of this log that begins at `sequence` or later. */
@@ -98,7 +98,7 @@ export const scanForBatches = (
   seed: number
 ): LaterBatches => {
   let count = 0
-  let syncedTo = 0
+  let synced = false
   for (let at = position; at + batchHeaderBytes <= window.size; ) {
     const head = window.locate(at, batchHeaderBytes)
     if (head < 0) break
@@ -107,11 +107,12 @@ export const scanForBatches = (
       : undefined
     if (header !== undefined && header.baseSequence >= sequence) {
       count++
-      syncedTo = Math.max(syncedTo, header.syncedTo)
+      // `syncedTo` counts records, so it cannot tell of a control at the line; a checkpoint vouches for all before it.
+      synced ||= header.syncedTo > sequence || isCheckpoint(header)
     }
     at += 8
   }
-  return { count, syncedTo }
+  return { count, synced }
 }
 
 // Cheap tests first: most positions are the middle of somebody's values.

@@ -179,13 +179,12 @@ const stopAt = (
     return withWindow(fs, s, fileBytes[k + i] as number, (w) => scanForBatches(w, from, sequence, seed))
   })
   const count = later.reduce((sum, l) => sum + l.count, 0)
-  const syncedTo = Math.max(...later.map((l) => l.syncedTo))
   const finding: Finding = {
     header: end.header,
     chain: end.chain,
     body: end.body,
     line: segments.slice(k).some((s) => s.sealed) ? "below" : "above",
-    later: count === 0 ? "none" : syncedTo > sequence ? "synced" : "unsynced"
+    later: count === 0 ? "none" : later.some((l) => l.synced) ? "synced" : "unsynced"
   }
   const decision = decide(finding)
   if (decision === "accept") throw new Error("the recovery table accepts a bad batch")
