@@ -35,6 +35,9 @@ export const Phase = {
 /** Messages that one turn on the dispatcher handles: a flooded actor delays others by at most this many. */
 const batch = 256
 
+/** How deep asks and answers may nest on one stack before one of them gets a turn of its own. */
+export const depthMax = 16
+
 /** How often a message that had no effect is tried, whatever `parkAfter` says. */
 const triesWithoutEffect = 5
 
@@ -109,7 +112,7 @@ export class Cell {
 
   /** Lets waiting senders in while there is room. */
   private admit(): void {
-    if (this.inbox === undefined || this.phase === Phase.closing) return
+    if (this.inbox === undefined) return
     const admitted = this.inbox.admit(this.host.registration.mailbox.capacity)
     if (admitted.length === 0) return
     this.host.system.sent += admitted.length
@@ -197,11 +200,19 @@ export class Cell {
     this.phase = phase
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      // A stop that took the fiber over settles by itself.
-      if (this.fiber !== fiber || this.phase === Phase.closing) return
-      this.fiber = undefined
-      if (then(exit)) this.run()
-      else this.admit()
+      const { system } = this.host
+      const goOn = () => {
+        // A stop that took the fiber over settles by itself.
+        if (this.fiber !== fiber || this.phase === Phase.closing) return
+        this.fiber = undefined
+        system.depth++
+        const drains = then(exit)
+        system.depth--
+        if (drains) this.run()
+        else this.admit()
+      }
+      if (system.depth < depthMax) goOn()
+      else system.dispatcher.scheduleTask(goOn, 0)
     })
   }
 
@@ -423,7 +434,7 @@ export class Cell {
         fiber.interruptUnsafe()
         const exit = yield* Fiber.await(fiber)
         this.fiber = undefined
-        // A handler that ended all the same has an answer.
+        // A handler that has ended, with its turn to be settled still to come, has its answer.
         const item = this.current
         if (handling && item !== undefined && this.life?.handlers !== undefined) {
           if (exit._tag === "Success" || isDomainFailure(exit.cause)) this.settle(item, exit)

@@ -5,13 +5,10 @@ import * as Exit from "effect/Exit"
 import type { ActorRef } from "./ActorRef.ts"
 import { Ask, type Item } from "./Ask.ts"
 import { AskError, Stopped, Timeout, Unhosted } from "./AskError.ts"
-import { type Cell, Phase } from "./Cell.ts"
+import { type Cell, depthMax, Phase } from "./Cell.ts"
 import type { Waiter } from "./Inbox.ts"
 import type { LocalSystem } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
-
-/** How deep asks may nest on one stack before a handler gets a turn of its own. */
-const depthMax = 16
 
 /** A reference into this process; it keeps the cell that it found last. */
 export class LocalRef implements ActorRef<Message.Any> {
