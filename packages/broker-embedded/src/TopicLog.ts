@@ -10,6 +10,8 @@ import {
 import type { BatchView, LogRecord, WritableLog } from "@troupe/storage/log"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { RecentChunks } from "./RecentChunks.ts"
+import { RecentRecords } from "./RecentRecords.ts"
 import { decodeExtras, encodeExtras } from "./RecordExtras.ts"
 import { failureOf, storeFailure } from "./StorageErrors.ts"
 
@@ -17,6 +19,7 @@ const readBytes = 256 * 1024
 /** So many dropped records may pass before full segments are looked at again. */
 const trimEvery = 10_000
 
+const noHeaders = {}
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
@@ -37,16 +40,16 @@ const toLogRecord = (record: StoredRecord): LogRecord => {
 }
 
 const toTopicRecord = (batch: BatchView, row: number): TopicRecord => {
-  const { headers, messageId } = decodeExtras(batch.mark(row), batch.headers(row))
-  return {
-    sequence: batch.sequence(row),
-    subject: batch.subject(row) ?? "",
-    timeMillis: batch.timeMillis(row),
-    headers,
-    // A copy: one kept record must not keep the whole chunk.
-    data: batch.value(row).slice(),
-    ...(messageId === undefined ? undefined : { messageId })
-  }
+  const mark = batch.mark(row)
+  const sequence = batch.sequence(row)
+  const subject = batch.subject(row) ?? ""
+  const timeMillis = batch.timeMillis(row)
+  const data = batch.value(row)
+  if (mark === 0) return { sequence, subject, timeMillis, headers: noHeaders, data }
+  const { headers, messageId } = decodeExtras(mark, batch.headers(row))
+  return messageId === undefined
+    ? { sequence, subject, timeMillis, headers, data }
+    : { sequence, subject, timeMillis, headers, data, messageId }
 }
 
 interface Submitted {
@@ -66,6 +69,8 @@ export class TopicLog {
   private events: StoreEvents | undefined
   private tickets = 0
   private submitted: Array<Submitted> = []
+  private readonly recent = new RecentRecords()
+  private readonly chunks = new RecentChunks()
   private dropsSinceTrim = 0
   private trimming = false
   private index: TopicIndex | undefined
@@ -101,6 +106,7 @@ export class TopicLog {
     } catch (error) {
       return failureOf(error)
     }
+    for (const record of records) this.recent.add(record)
     return this.submit(this.log.nextSequence - 1)
   }
 
@@ -127,19 +133,10 @@ export class TopicLog {
   read(sequences: ReadonlyArray<number>): ReadonlyArray<TopicRecord> | StoreFailure {
     const records: Array<TopicRecord> = []
     try {
-      let batches: ReadonlyArray<BatchView> = []
-      let at = 0
       for (const sequence of sequences) {
-        while (at < batches.length && (batches[at] as BatchView).nextSequence <= sequence) at++
-        if (at === batches.length || (batches[at] as BatchView).baseSequence > sequence) {
-          batches = this.log.read(sequence, readBytes)
-          at = 0
-        }
-        const batch = batches[at]
-        if (batch === undefined || batch.baseSequence > sequence || batch.nextSequence <= sequence) {
-          return new StoreFailure(`Record ${sequence} is in the index but not in the log.`, undefined)
-        }
-        records.push(toTopicRecord(batch, sequence - batch.baseSequence))
+        const record = this.recent.get(sequence) ?? this.readFromLog(sequence)
+        if (record instanceof StoreFailure) return record
+        records.push(record)
       }
     } catch (error) {
       return failureOf(error)
@@ -150,6 +147,17 @@ export class TopicLog {
   /** A record is not in the index any more; now and then the segments without any are removed. */
   dropped(): void {
     if (++this.dropsSinceTrim >= trimEvery) this.trim()
+  }
+
+  private readFromLog(sequence: number): TopicRecord | StoreFailure {
+    let batch = this.chunks.find(sequence)
+    if (batch === undefined) {
+      this.chunks.add(this.log.read(sequence, readBytes))
+      batch = this.chunks.find(sequence)
+    }
+    return batch === undefined
+      ? new StoreFailure(`Record ${sequence} is in the index but not in the log.`, undefined)
+      : toTopicRecord(batch, sequence - batch.baseSequence)
   }
 
   private trim(): void {

@@ -36,6 +36,7 @@ export {
   updateSubscriptionSpec
 } from "./backend/ReadSpec.ts"
 export { recordBytes } from "./backend/RecordBytes.ts"
+export { RecordCopies } from "./backend/RecordCopies.ts"
 export {
   differingSubscription,
   type SubscriptionSettings,

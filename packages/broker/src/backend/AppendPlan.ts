@@ -18,7 +18,8 @@ export interface Candidate {
 }
 
 /** A record as a local backend stores it: what readers see, and what a rebuild of the index needs. */
-export interface StoredRecord extends TopicRecord {
+export interface StoredRecord extends Omit<TopicRecord, "messageId"> {
+  readonly messageId: string | undefined
   readonly ttlMillis: number | undefined
   readonly rollup: boolean
 }
@@ -142,17 +143,17 @@ export const planAppend = (
     if (refusal !== undefined) return refused(refusal)
   }
   const timeMillis = Math.max(Math.floor(options.nowMillis), index.lastTimeMillis)
-  const seen = new Set<string>()
+  const seen = options.atomic ? new Set<string>() : undefined
   for (const { messageId } of candidates) {
     if (messageId === undefined) continue
     const first = index.ids.first(messageId, timeMillis)
     if (first !== undefined && !options.atomic) return { tag: "Duplicate", sequence: first.sequence }
-    if (first !== undefined || seen.has(messageId)) {
+    if (first !== undefined || seen?.has(messageId)) {
       return refused(
         rejected("duplicate", `the id "${messageId}" was appended before: nothing of this call is stored`)
       )
     }
-    if (options.atomic) seen.add(messageId)
+    seen?.add(messageId)
   }
   const broken = brokenExpectation(index, candidates)
   if (broken !== undefined) return refused(broken)
@@ -161,26 +162,25 @@ export const planAppend = (
   let sequence = index.lastSequence
   return {
     tag: "Accepted",
-    records: candidates.map((candidate) => ({
+    records: candidates.map(({ data, headers, messageId, rollup, subject, ttlMillis }) => ({
       sequence: ++sequence,
-      subject: candidate.subject,
+      subject,
       timeMillis,
-      headers: candidate.headers,
-      data: candidate.data,
-      ...(candidate.messageId === undefined ? undefined : { messageId: candidate.messageId }),
-      ttlMillis: candidate.ttlMillis,
-      rollup: candidate.rollup
+      headers,
+      data,
+      messageId,
+      ttlMillis,
+      rollup
     }))
   }
 }
 
 const brokenExpectation = (index: TopicIndex, candidates: ReadonlyArray<Candidate>): Refusal | undefined => {
-  const written = new Set<string>()
-  const grouped = candidates.length > 1
+  const written = candidates.length > 1 ? new Set<string>() : undefined
   for (const { expectLast, expectLastOn, subject } of candidates) {
     const check = expectLast !== undefined ? { subject, sequence: expectLast } : expectLastOn
     if (check !== undefined) {
-      if (written.has(check.subject)) {
+      if (written?.has(check.subject)) {
         return rejected(
           "expectation",
           `"${check.subject}" is written earlier in the same call: check it on its first record`
@@ -191,7 +191,7 @@ const brokenExpectation = (index: TopicIndex, candidates: ReadonlyArray<Candidat
         return { tag: "Conflict", subject: check.subject, expected: check.sequence, actual }
       }
     }
-    if (grouped) written.add(subject)
+    written?.add(subject)
   }
   return undefined
 }

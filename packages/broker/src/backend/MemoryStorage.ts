@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { TopicRecord } from "../TopicRecord.ts"
 import type { LocalStorage, OpenedTopic, SubscriptionLog, TopicStore } from "./LocalStorage.ts"
+import { RecordCopies } from "./RecordCopies.ts"
 import { TopicIndex } from "./TopicIndex.ts"
 import type { TopicSettings } from "./TopicSettings.ts"
 
@@ -8,12 +9,10 @@ const forgetful: SubscriptionLog = { journal: undefined, replace: () => {}, flus
 
 const openMemoryTopic = (settings: TopicSettings): OpenedTopic => {
   const records = new Map<number, TopicRecord>()
+  const copies = new RecordCopies()
   const store: TopicStore = {
     append: (group) => {
-      for (const { rollup: _, ttlMillis: __, ...record } of group) {
-        // A caller may use its buffer again: the topic keeps its own bytes.
-        records.set(record.sequence, { ...record, headers: { ...record.headers }, data: record.data.slice() })
-      }
+      for (const record of group) records.set(record.sequence, copies.copy(record))
       return 0
     },
     remove: () => 0,
