@@ -185,7 +185,7 @@ export const clauses: ReadonlyArray<Clause> = [
     "reader-5",
     "reader-6"
   ),
-  covered("A subscription survives a restart", "restart-4", "restart-5"),
+  covered("A subscription survives a restart, with its attempts", "restart-4", "restart-5", "restart-7"),
   covered(
     "KeyValue: get, put, create, update, delete, purge, keys, history",
     "kv-1",

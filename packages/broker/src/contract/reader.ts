@@ -247,5 +247,36 @@ export const readerRestart: ReadonlyArray<RestartTest> = [
         })
       )
     })
+  ),
+
+  restartTest("restart-7", "attempts go on counting, and what was reported stays reported", (session) =>
+    Effect.gen(function* () {
+      const name = yield* uniqueName
+      const open = Effect.gen(function* () {
+        const topic = yield* (yield* Broker).topic({ name })
+        return yield* topic.subscription({ name: "s", ackWait: "1 second", maxDeliver: 2 })
+      })
+      yield* session(
+        Effect.gen(function* () {
+          const subscription = yield* open
+          yield* fill(yield* (yield* Broker).topic({ name }), 2)
+          const reader = yield* subscription.reader({ prefetch: 2 })
+          const [poison] = yield* takeMany(reader, 2)
+          yield* poison?.retry(0) ?? Effect.void
+          const again = yield* takeOne(reader)
+          assert.deepStrictEqual([again.record.sequence, again.attempt], [1, 2])
+          yield* again.retry(0)
+          yield* eventually("it is reported", subscription.info, (info) => info.exhausted.includes(1))
+        })
+      )
+      yield* session(
+        Effect.gen(function* () {
+          const subscription = yield* open
+          assert.deepStrictEqual((yield* subscription.info).exhausted, [1])
+          const held = yield* takeOne(yield* subscription.reader())
+          assert.deepStrictEqual([held.record.sequence, held.attempt], [2, 2])
+        })
+      )
+    })
   )
 ]
