@@ -61,13 +61,17 @@ const removeAbandoned = async (directory: string): Promise<void> => {
 }
 
 /**
- * Fetches the `nats-server` package of Debian unstable with the system's own apt client and puts its program at
+ * Fetches the `nats-server` package of a Debian suite (`sid` is unstable) with the system's own apt client and puts its program at
  * `<directory>/nats-server`. apt verifies the signature of the index and the hash of the package.
  *
  * Everything apt writes (lists, cache, status) is private to one folder in `directory`, which is removed again; no
  * system state changes and no root is needed. Two fetches at once are safe: the program appears by an atomic rename.
  */
-export const fetchInto = async (directory: string, signal: AbortSignal): Promise<void> => {
+export const fetchInto = async (
+  directory: string,
+  signal: AbortSignal,
+  suite: "sid" | "bookworm"
+): Promise<void> => {
   const source = await systemSource()
   await mkdir(directory, { recursive: true })
   await removeAbandoned(directory)
@@ -79,9 +83,9 @@ export const fetchInto = async (directory: string, signal: AbortSignal): Promise
       )
     )
     await writeFile(join(folder, "status"), "")
-    const stanza = ["Types: deb", `URIs: ${source.uri}`, "Suites: sid", "Components: main"]
+    const stanza = ["Types: deb", `URIs: ${source.uri}`, `Suites: ${suite}`, "Components: main"]
     if (source.signedBy !== undefined) stanza.push(`Signed-By: ${source.signedBy}`)
-    await writeFile(join(folder, "sources/unstable.sources"), `${stanza.join("\n")}\n`)
+    await writeFile(join(folder, "sources/debian.sources"), `${stanza.join("\n")}\n`)
     const settings = [
       "Dir::Etc::SourceList=/dev/null",
       `Dir::Etc::SourceParts=${join(folder, "sources")}`,

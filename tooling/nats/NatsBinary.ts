@@ -37,10 +37,12 @@ const usable = Effect.fnUntraced(function* (path: string) {
   )
 })
 
-const fetched = Effect.fnUntraced(function* (directory: string) {
-  yield* Effect.sync(() => process.stderr.write("nats-server: fetching Debian's package (16 MB) … "))
+const fetched = Effect.fnUntraced(function* (directory: string, suite: "sid" | "bookworm") {
+  yield* Effect.sync(() =>
+    process.stderr.write(`nats-server: fetching the package of Debian ${suite} (16 MB) … `)
+  )
   yield* Effect.tryPromise({
-    try: (signal) => fetchInto(directory, signal),
+    try: (signal) => fetchInto(directory, signal, suite),
     catch: (cause) =>
       new NatsServerMissing({
         reason: cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause)
@@ -81,8 +83,18 @@ export const locate = Effect.fn("NatsServer.locate")(function* (
   const cached = join(cacheDirectory, "nats-server")
   const binary = yield* usable(cached)
   if (Option.isSome(binary)) return binary.value
-  yield* fetched(cacheDirectory)
+  yield* fetched(cacheDirectory, "sid")
   const fresh = yield* usable(cached)
   if (Option.isSome(fresh)) return fresh.value
+  return yield* new NatsServerMissing({ reason: "Debian's package does not run here." })
+})
+
+/** The nats-server 2.9.10 of Debian 12, for tests of what happens on a server that is too old. */
+export const locateOld = Effect.fnUntraced(function* (): Effect.fn.Return<NatsBinary, NatsServerMissing> {
+  const directory = join(projectCache, "bookworm")
+  const path = join(directory, "nats-server")
+  if (Option.isNone(yield* versionOf(path))) yield* fetched(directory, "bookworm")
+  const version = yield* versionOf(path)
+  if (Option.isSome(version)) return { path, version: version.value }
   return yield* new NatsServerMissing({ reason: "Debian's package does not run here." })
 })

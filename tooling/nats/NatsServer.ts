@@ -22,6 +22,10 @@ export interface StartOptions {
   readonly directory?: string
   /** Another program than `NatsServer.locate` finds, for tests of old releases. */
   readonly binary?: NatsBinary.NatsBinary
+  /** False starts it without JetStream. */
+  readonly jetstream?: boolean
+  /** More lines for the configuration file, e.g. `authorization { token: "…" }`. */
+  readonly config?: string
 }
 
 /** One server that was started here. */
@@ -79,7 +83,11 @@ const startOn = Effect.fnUntraced(function* (binary: NatsBinary.NatsBinary, opti
   const log = () => logTail(directory, names)
   const ports: ReadonlyArray<NodePorts> = yield* attempt(() => freePorts(names), log)
   const boot = async (node: NodePorts) => {
-    const config = await writeConfig(directory, node, ports)
+    const config = await writeConfig(directory, node, {
+      cluster: ports,
+      jetstream: options.jetstream ?? true,
+      lines: options.config ?? ""
+    })
     if (!(await guardian.start(node.name, binary.path, ["-c", config])))
       throw new Error(`${binary.path} does not run`)
   }

@@ -40,12 +40,21 @@ export const freePorts = async (names: ReadonlyArray<string>): Promise<ReadonlyA
   return nodes
 }
 
-/** Writes the configuration of one node of `cluster`; answers its path. */
+/** What the nodes have in common. */
+export interface NodeConfig {
+  readonly cluster: ReadonlyArray<NodePorts>
+  readonly jetstream: boolean
+  /** More lines, as they are. */
+  readonly lines: string
+}
+
+/** Writes the configuration of one node of a cluster; answers its path. */
 export const writeConfig = async (
   directory: string,
   node: NodePorts,
-  cluster: ReadonlyArray<NodePorts>
+  config: NodeConfig
 ): Promise<string> => {
+  const { cluster, jetstream } = config
   const folder = join(directory, node.name)
   await mkdir(folder, { recursive: true })
   const lines = [
@@ -53,8 +62,9 @@ export const writeConfig = async (
     `listen: "127.0.0.1:${node.client}"`,
     `http: "127.0.0.1:${node.monitor}"`,
     `log_file: ${JSON.stringify(join(folder, "log"))}`,
-    `jetstream { store_dir: ${JSON.stringify(join(folder, "store"))} }`
+    config.lines
   ]
+  if (jetstream) lines.push(`jetstream { store_dir: ${JSON.stringify(join(folder, "store"))} }`)
   if (cluster.length > 1) {
     const routes = cluster.map(({ route }) => `"nats://127.0.0.1:${route}"`).join(", ")
     lines.push(`cluster { name: troupe, listen: "127.0.0.1:${node.route}", routes: [${routes}] }`)

@@ -1,6 +1,8 @@
 import * as Effect from "effect/Effect"
 import { NatsServer } from "./NatsServer.ts"
 
+export { locateOld } from "./NatsBinary.ts"
+
 const located = await Effect.runPromise(Effect.result(NatsServer.locate))
 
 /**
