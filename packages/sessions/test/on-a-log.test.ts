@@ -55,26 +55,29 @@ const asProcess = (view: ReturnType<typeof visits>, input: Topic, chunkRecords: 
   }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer, { local: true }))
 
 describe("sessions on a log", () => {
-  it.effect("the output topic's table is batch's, however often the processor dies on the way", () =>
-    Effect.gen(function* () {
-      for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 5, long: 100 }); seed++) {
-        const events = history(seed, { events: 150, gap: 100, disorder: 400 })
-        const view = visits(100, 1)
-        const digest = yield* Effect.gen(function* () {
-          const input = yield* (yield* Broker).topic({ name: "clicks" })
-          for (let at = 0; at < events.length; at += 40) {
-            yield* append(input, events.slice(at, at + 40))
-            yield* asProcess(view, input, 1 + ((seed + at) % 7))
-          }
-          yield* appendEnd(input)
-          yield* asProcess(view, input, 1000)
-          return yield* digestOf(view)
-        }).pipe(Effect.provide(layerMemory, { local: true }))
-        const truth = SessionTable.ofBatch(Sessions.batch(hitSpec(), events))
-        assert.isAbove(truth.size, 10)
-        assert.strictEqual(digest, TableDigest.canonical(truth), `seed ${seed}`)
-      }
-    })
+  it.effect(
+    "the output topic's table is batch's, however often the processor dies on the way",
+    () =>
+      Effect.gen(function* () {
+        for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 5, long: 100 }); seed++) {
+          const events = history(seed, { events: 150, gap: 100, disorder: 400 })
+          const view = visits(100, 1)
+          const digest = yield* Effect.gen(function* () {
+            const input = yield* (yield* Broker).topic({ name: "clicks" })
+            for (let at = 0; at < events.length; at += 40) {
+              yield* append(input, events.slice(at, at + 40))
+              yield* asProcess(view, input, 1 + ((seed + at) % 7))
+            }
+            yield* appendEnd(input)
+            yield* asProcess(view, input, 1000)
+            return yield* digestOf(view)
+          }).pipe(Effect.provide(layerMemory, { local: true }))
+          const truth = SessionTable.ofBatch(Sessions.batch(hitSpec(), events))
+          assert.isAbove(truth.size, 10)
+          assert.strictEqual(digest, TableDigest.canonical(truth), `seed ${seed}`)
+        }
+      }),
+    120_000
   )
 
   it.effect("version 2 with another gap runs beside version 1, and each is its own batch", () =>
