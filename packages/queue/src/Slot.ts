@@ -40,6 +40,7 @@ interface Work {
 
 /** A crash costs the attempt, not the slot: it is built anew after at most a second, however often. */
 const supervision = Supervision.restart({
+  parkAfter: 1,
   schedule: Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])
 })
 
