@@ -119,9 +119,11 @@ export const run = Effect.fn("Ingest.run")(function* (
       return { ...request, expectLast: tails.get(request.subject) ?? 0 }
     })
     const append = topic.appendAll(fenced).pipe(
-      Effect.map((sequences) => {
-        for (const [i, sequence] of sequences.entries()) tails.set(fenced[i]?.subject ?? "", sequence)
-      })
+      Effect.flatMap((sequences) =>
+        Effect.sync(() => {
+          for (const [i, sequence] of sequences.entries()) tails.set(fenced[i]?.subject ?? "", sequence)
+        })
+      )
     )
     const settle = Effect.fnUntraced(function* (error: BrokerError) {
       const now = yield* lastRow(topic)
@@ -165,4 +167,12 @@ export const run = Effect.fn("Ingest.run")(function* (
   yield* appendOnce(ClickTopic.ends(at), at, true)
   yield* options.onProgress({ done: source.total, total: source.total })
   return ingested satisfies Ingested
+})
+
+/** The rows of the run's input that are no clicks, in row order. */
+export const rejects = Effect.gen(function* () {
+  const broker = yield* Broker
+  const list = TypedTopic.json(yield* broker.topic({ name: rejectedTopic }), Reject.Reject)
+  const all = yield* Stream.runCollect(list.read({ from: "first" }))
+  return all.map(({ value }) => value).sort((a, b) => a.row - b.row)
 })

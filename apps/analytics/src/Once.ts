@@ -1,4 +1,5 @@
 import { Broker, type BrokerError, type Topic } from "@troupe/broker"
+import { Reject } from "@troupe/clickstream"
 import { Progress } from "@troupe/console"
 import { Outputs, Replay, type RunningView, Table, TableDigest, Views } from "@troupe/views"
 import * as Effect from "effect/Effect"
@@ -30,6 +31,8 @@ export interface Report {
   readonly leftOut: number
   /** Rows of the input that are no clicks; each is in the topic `clicks-rejected`. */
   readonly rejected: number
+  /** The first few of those rows, as text. */
+  readonly firstRejects: ReadonlyArray<string>
   /** SHA-256 of the session table, read back from its output topic in canonical order. */
   readonly digest: string
   readonly replay: {
@@ -125,7 +128,7 @@ export const run = Effect.fn("Once.run")(function* (source: Source) {
   const v2Rows = yield* Views.rows(SessionViews.v2, SessionViews.table)
   yield* Effect.all([live.stop, beside.stop], { discard: true })
 
-  const rejected = yield* Effect.flatMap(broker.topic({ name: Ingest.rejectedTopic }), (list) => list.info)
+  const rejects = yield* Ingest.rejects
   const symbols: Record<string, number> = {}
   const visitors = new Set<string>()
   let purchaseSessions = 0
@@ -148,7 +151,8 @@ export const run = Effect.fn("Once.run")(function* (source: Source) {
     purchaseSessions,
     symbols,
     leftOut,
-    rejected: rejected.records,
+    rejected: rejects.length,
+    firstRejects: rejects.slice(0, 5).map(Reject.format),
     digest,
     replay: {
       v1Digest,

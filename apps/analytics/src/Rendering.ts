@@ -1,4 +1,5 @@
 import { Table } from "@troupe/console"
+import * as Effect from "effect/Effect"
 import type { Report } from "./Once.ts"
 
 const shownDifferences = 3
@@ -45,3 +46,16 @@ export const render = (report: Report): string => {
   if (report.resumedFrom > 0) lines.push("", `Resumed after row ${report.resumedFrom}.`)
   return lines.join("\n")
 }
+
+/** Tells on standard error which rows of the input were refused. */
+export const tellRejects = ({ firstRejects, rejected }: Report) =>
+  Effect.sync(() => {
+    const rows =
+      rejected === 1 ? "1 row of the input is no click" : `${rejected} rows of the input are no clicks`
+    const more = rejected > firstRejects.length ? ["…"] : []
+    const lines = [
+      `${rows}; the topic clicks-rejected lists all:`,
+      ...[...firstRejects, ...more].map((text) => `  ${text}`)
+    ]
+    process.stderr.write(`${lines.join("\n")}\n`)
+  })

@@ -57,7 +57,9 @@ const services = Effect.fnUntraced(function* ({
 
 const once = Effect.fnUntraced(function* (given: Flags) {
   const source = yield* sourceOf(given)
-  return yield* Once.run(source).pipe(Effect.scoped, Effect.provide(yield* services(given)))
+  const report = yield* Once.run(source).pipe(Effect.scoped, Effect.provide(yield* services(given)))
+  if (report.rejected > 0) yield* Rendering.tellRejects(report)
+  return report
 }, Effect.scoped)
 
 const run = Effect.fn("analytics")(function* (given: Flags) {

@@ -11,13 +11,13 @@ const messageOf = (error: unknown): string =>
  *
  * A defect (a bug) is printed with its stack.
  */
-export const reporting = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A | void, never, R> =>
+export const reporting = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A | undefined, never, R> =>
   program.pipe(
     Effect.catchCause((cause) => {
       if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
       const failures = cause.reasons.filter(Cause.isFailReason).map((reason) => messageOf(reason.error))
       const text = failures.length > 0 && !Cause.hasDies(cause) ? failures.join("\n") : Cause.pretty(cause)
-      return Effect.sync(() => {
+      return Effect.sync((): undefined => {
         process.stderr.write(`${text}\n`)
         process.exitCode = 1
       })
