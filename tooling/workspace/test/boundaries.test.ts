@@ -9,7 +9,10 @@ import { members, root } from "../members.ts"
 interface Member {
   readonly name: string
   readonly tag: string
+  /** A member that it depends on and imports by name. */
   readonly imports?: string
+  /** A member whose files it imports by their path. */
+  readonly reaches?: string
 }
 
 let directory: string
@@ -25,28 +28,29 @@ afterEach(() => {
 const write = (path: string, content: unknown) =>
   writeFileSync(join(directory, path), typeof content === "string" ? content : JSON.stringify(content))
 
+const turboBoundaries = (cwd: string) => {
+  const turbo = spawnSync(join(root, "node_modules/.bin/turbo"), ["boundaries"], { cwd, encoding: "utf8" })
+  return { status: turbo.status, output: turbo.stdout + turbo.stderr }
+}
+
 /** Lays out the members with this workspace's turbo.json and asks turbo whether they keep to the floors. */
 const boundaries = (...workspace: ReadonlyArray<Member>) => {
   cpSync(join(root, "turbo.json"), join(directory, "turbo.json"))
   write("package.json", { name: "small", private: true, packageManager: "pnpm@12.21.0" })
   write("pnpm-workspace.yaml", 'packages: ["*"]\n')
   write("pnpm-lock.yaml", "lockfileVersion: '9.0'\n")
-  for (const { name, tag, imports } of workspace) {
+  for (const { name, tag, imports, reaches } of workspace) {
     mkdirSync(join(directory, name, "node_modules"), { recursive: true })
     const dependencies = imports === undefined ? {} : { [imports]: "workspace:*" }
     write(`${name}/package.json`, { name, type: "module", main: "index.ts", dependencies })
     write(`${name}/turbo.json`, { extends: ["//"], tags: [tag] })
-    write(`${name}/index.ts`, imports === undefined ? "export {}\n" : `export * from "${imports}"\n`)
+    const module = imports ?? (reaches === undefined ? undefined : `../${reaches}/index.ts`)
+    write(`${name}/index.ts`, module === undefined ? "export {}\n" : `export * from "${module}"\n`)
     if (imports !== undefined)
       symlinkSync(join(directory, imports), join(directory, name, "node_modules", imports))
   }
-  const git = (...args: ReadonlyArray<string>) => spawnSync("git", args, { cwd: directory })
-  git("init", "--quiet")
-  const turbo = spawnSync(join(root, "node_modules/.bin/turbo"), ["boundaries"], {
-    cwd: directory,
-    encoding: "utf8"
-  })
-  return { status: turbo.status, output: turbo.stdout + turbo.stderr }
+  spawnSync("git", ["init", "--quiet"], { cwd: directory })
+  return turboBoundaries(directory)
 }
 
 describe("turbo boundaries", () => {
@@ -76,6 +80,14 @@ describe("turbo boundaries", () => {
     })
   }
 
+  it("rejects a package that reaches into the folder of another", () => {
+    const { status, output } = boundaries(
+      { name: "storage", tag: "floor:1" },
+      { name: "broker", tag: "floor:0", reaches: "storage" }
+    )
+    assert.notStrictEqual(status, 0, output)
+  })
+
   it("rejects an app that imports an app", () => {
     const { status, output } = boundaries(
       { name: "orders", tag: "floor:5", imports: "analytics" },
@@ -86,6 +98,11 @@ describe("turbo boundaries", () => {
 })
 
 describe("the floors", () => {
+  it("are kept by this workspace", () => {
+    const { status, output } = turboBoundaries(root)
+    assert.strictEqual(status, 0, output)
+  })
+
   it("are given to every member: what has no floor has no rule", () => {
     const rules = /^(floor:[0-5]|web|tooling)$/
     const unruled = members().filter(({ tags }) => tags.filter((tag) => rules.test(tag)).length !== 1)

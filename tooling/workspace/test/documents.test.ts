@@ -42,6 +42,9 @@ const brokenLinks = (file: string): ReadonlyArray<string> =>
     })
     .map((link) => `${file}: ${link}`)
 
+/** A command as documents write it: in a code span, or at the beginning of a line of a code block. */
+const commands = /(?:^|`)\s*(?:npm run(?: --silent)?|pnpm) ([a-z][a-z:]*)/gm
+
 const documents = files().filter((file) => file.endsWith(".md"))
 
 describe("documents", () => {
@@ -62,6 +65,19 @@ describe("documents", () => {
         .map((name) => `${file}: ${name}`)
     )
     assert.deepStrictEqual(unknown, [])
+  })
+
+  it("name tests that exist", () => {
+    const named = Array.from(
+      read("docs/guarantees.md").matchAll(/\]\(\.\.\/([^)]+)\): _(.+)_ \|$/gm),
+      ([, file = "", test = ""]) => ({ file, test })
+    )
+    assert.isAbove(named.length, 0)
+    assert.strictEqual(named.length, read("docs/guarantees.md").match(/^\| (?!guarantee|---)/gm)?.length)
+    const missing = named.filter(
+      ({ file, test }) => !existsSync(join(root, file)) || !read(file).includes(test)
+    )
+    assert.deepStrictEqual(missing, [])
   })
 
   it("are there for every package: a README with an example that verify runs", () => {
