@@ -57,10 +57,7 @@ describe("documents", () => {
     const scripts = JSON.parse(read("package.json")).scripts
     const builtIn = /^(install|exec|pack|publish|add|ci|i)$/
     const unknown = documents.flatMap((file) =>
-      Array.from(
-        read(file).matchAll(/\b(?:npm run(?: --silent)?|pnpm) ([a-z][a-z:]*)/g),
-        ([, name = ""]) => name
-      )
+      Array.from(read(file).matchAll(commands), ([, name = ""]) => name)
         .filter((name) => !(name in scripts) && !builtIn.test(name))
         .map((name) => `${file}: ${name}`)
     )
