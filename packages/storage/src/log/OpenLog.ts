@@ -129,12 +129,7 @@ export class OpenLog implements WritableLog {
 
   awaitAfter(sequence: number): Effect.Effect<void, LogFailed> {
     return Effect.suspend(() => {
-      if (
-        this.endSequence > sequence + 1 ||
-        (this.endSequence === sequence + 1 && sequence >= this.firstSequence)
-      ) {
-        return Effect.void
-      }
+      if (this.endSequence > sequence + 1) return Effect.void
       if (this.writer.failure !== undefined) return Effect.fail(this.writer.failure)
       this.advanced ??= Deferred.makeUnsafe<void>()
       return Effect.andThen(Deferred.await(this.advanced), this.awaitAfter(sequence))
@@ -152,7 +147,7 @@ export class OpenLog implements WritableLog {
   ): Stream.Stream<BatchView, LogError> {
     const maxBytes = options?.maxBytes ?? followBytes
     return Stream.paginate(from, (next) =>
-      this.awaitFrom(next).pipe(
+      this.awaitAfter(next - 1).pipe(
         Effect.andThen(
           attempt("read", this.parts.directory, () => this.read(next, maxBytes, options?.filter))
         ),
@@ -198,10 +193,6 @@ export class OpenLog implements WritableLog {
         resume(Effect.void)
       })
     })
-  }
-
-  private awaitFrom(sequence: number): Effect.Effect<void, LogFailed> {
-    return Effect.suspend(() => (this.endSequence > sequence ? Effect.void : this.awaitAfter(sequence - 1)))
   }
 
   private remove(segment: Segment): Effect.Effect<void, LogFailed> {
