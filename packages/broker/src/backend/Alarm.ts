@@ -33,13 +33,16 @@ export class Alarm {
     // At least 1 ms: a timer that fires a moment early must not spin.
     const wait = Math.max(1, millis - this.clock.currentTimeMillisUnsafe())
     this.fiber = this.fork(
-      Effect.andThen(
-        this.clock.sleep(Duration.millis(wait)),
-        Effect.sync(() => {
-          this.atMillis = Number.POSITIVE_INFINITY
-          this.fiber = undefined
-          this.ring()
-        })
+      this.clock.sleep(Duration.millis(wait)).pipe(
+        // After a stall every timer is late at once: what was due before this one (a `working`) gets its turn first.
+        Effect.andThen(Effect.yieldNow),
+        Effect.andThen(
+          Effect.sync(() => {
+            this.atMillis = Number.POSITIVE_INFINITY
+            this.fiber = undefined
+            this.ring()
+          })
+        )
       )
     )
   }

@@ -164,7 +164,8 @@ export class SubscriptionState {
       // Settled meanwhile, or held under another moment.
       if (entry === undefined || entry.heapMillis !== millis) continue
       entry.heapMillis = Number.POSITIVE_INFINITY
-      if (entry.dueMillis > nowMillis) {
+      // It was put off since: back to its real place, so that what is due comes in the order in which it became due.
+      if (entry.dueMillis > millis) {
         this.schedule(sequence, entry, entry.dueMillis)
         continue
       }
@@ -177,6 +178,11 @@ export class SubscriptionState {
   /** When `advance` next has something to do; `Infinity` when never. May be early, never late. */
   nextDueMillis(): number {
     return this.due.nextMillis
+  }
+
+  /** How many deadlines are kept, those of settled records included. */
+  get deadlines(): number {
+    return this.due.size
   }
 
   /** Changes what can be changed; deliveries under way keep their deadlines. */
