@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { OrdersApi } from "./Api.ts"
 import { Faults } from "./Faults.ts"
+import * as Page from "./Page.ts"
 import { Shop } from "./Shop.ts"
 
 /** A request body larger than this is refused: an order of 20 lines takes about 2 kB. */
@@ -84,7 +85,7 @@ export const layer = (options: { readonly port: number }) =>
         Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
       ),
       HttpApiScalar.layer(OrdersApi, { path: "/docs" }),
-      HttpStaticServer.layer({ root: `${import.meta.dirname}/../web/dist` })
+      HttpStaticServer.layer({ root: Page.root })
     ),
     { disableLogger: true, disableListenLog: true }
   ).pipe(

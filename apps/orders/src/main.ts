@@ -13,6 +13,7 @@ import * as LiveShop from "./LiveShop.ts"
 import * as LiveShoppers from "./LiveShoppers.ts"
 import { behaviour, Order } from "./Order.ts"
 import * as OrderTopic from "./OrderTopic.ts"
+import * as Page from "./Page.ts"
 import * as QueuedLane from "./QueuedLane.ts"
 import * as Rendering from "./Rendering.ts"
 import * as Server from "./Server.ts"
@@ -68,6 +69,7 @@ const story = Effect.fnUntraced(function* (given: Flags) {
 
 const live = Effect.fnUntraced(function* (given: Flags) {
   const directory = yield* RunDirectory.acquire({ app: "orders", data: given.data, keeps: true })
+  yield* Page.build
   const { seed, speed } = given
   return yield* Effect.gen(function* () {
     const { address } = yield* HttpServer.HttpServer
