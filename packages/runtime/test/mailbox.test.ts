@@ -59,6 +59,29 @@ describe("a bounded mailbox", () => {
     })
   )
 
+  it.effect("lets in one waiting sender for each message that leaves it", () =>
+    Effect.gen(function* () {
+      const log = makeLog()
+      yield* Effect.gen(function* () {
+        const probe = yield* Probe.ref("a")
+        const system = yield* ActorSystem
+        for (let n = 0; n < 8; n++) {
+          yield* Effect.forkChild(probe.tell(new Block()), { startImmediately: true })
+          yield* settle
+        }
+        for (let released = 0; released < 5; released++) {
+          const counters = yield* system.counters
+          assert.deepStrictEqual([counters.sent, counters.queued], [3 + released, 3])
+          yield* log.gate.release
+          yield* settle
+        }
+        log.gate.openUnsafe()
+        yield* settle
+        assert.strictEqual((yield* system.counters).handled, 8)
+      }).pipe(withProbes(log, { mailbox: Mailbox.bounded(2) }))
+    })
+  )
+
   it.effect("takes back the message of a sender that is interrupted while it waits", () =>
     Effect.gen(function* () {
       const log = makeLog()
