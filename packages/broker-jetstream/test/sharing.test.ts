@@ -61,6 +61,34 @@ describe.runIf(hasServer)("sharing a server", () => {
     })
   )
 
+  it.live("what a reader has buffered stays its own while it works on what came before", () =>
+    Effect.gen(function* () {
+      const { servers } = yield* NatsServer.start()
+      const topic = yield* append(yield* JetStream.make({ servers }), "slow", ["a", "b", "c"])
+      const subscription = yield* topic.subscription({ name: "s", ackWait: "300 millis" })
+      const reader = yield* subscription.reader({ prefetch: 3 })
+      const [first] = yield* reader.take(1)
+      assert.isDefined(first)
+      for (let i = 0; i < 12; i++) {
+        yield* Effect.sleep("100 millis")
+        yield* first.working
+      }
+      yield* first.ack
+      const rest = yield* reader.take(2)
+      assert.deepStrictEqual(
+        rest.map(({ attempt, record }) => [record.sequence, attempt]),
+        [
+          [2, 1],
+          [3, 1]
+        ]
+      )
+      // They have their whole ackWait from now on.
+      yield* Effect.sleep("200 millis")
+      for (const delivery of rest) yield* delivery.ackConfirmed
+      assert.deepInclude(yield* subscription.info, { ackPending: 0, redelivered: 0, ackFloor: 3 })
+    })
+  )
+
   it.live("prefixes keep applications apart, also where their names run together", () =>
     Effect.gen(function* () {
       const { servers } = yield* NatsServer.start()
