@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { FileSystem } from "../src/disk/FileSystem.ts"
-import { type Loss, type SimFaults, type SimFs, seeded } from "../src/disk/SimFs.ts"
+import { type SimFs, seeded } from "../src/disk/SimFs.ts"
 import { Log, type LogError, type LogOptions, type LogRecord, type ReadableLog } from "../src/log.ts"
 
 /** Where logs live on the simulated disk. */
@@ -158,4 +158,5 @@ export const check = (log: ReadableLog, seen: Witness, acknowledgedMust: boolean
   }
 }
 
-export type { Loss, SimFaults }
+/** Records of one atomic batch of the process that the kill test kills. */
+export const groupRecords = 3
