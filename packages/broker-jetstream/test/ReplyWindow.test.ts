@@ -59,7 +59,7 @@ describe.runIf(hasServer)("ReplyWindow", () => {
 
   it.live("says why there is no answer", () =>
     Effect.gen(function* () {
-      const { link, nats, node } = yield* connection
+      const { link, nats } = yield* connection
       const window = new ReplyWindow(nats, link, { sizeMax: 1, timeoutMillis: 300 })
       nats.subscribe("mute", { callback: () => {} })
       const of = (subject: string, text = "") => Effect.promise(() => send(window, nats, subject, text))

@@ -69,10 +69,13 @@ describe.runIf(hasServer)("sharing a server", () => {
       const reader = yield* subscription.reader({ prefetch: 3 })
       const [first] = yield* reader.take(1)
       assert.isDefined(first)
+      const other = yield* subscription.reader()
+      const stolen = yield* Effect.forkChild(other.take(1), { startImmediately: true })
       for (let i = 0; i < 12; i++) {
         yield* Effect.sleep("100 millis")
         yield* first.working
       }
+      assert.isUndefined(stolen.pollUnsafe(), "another reader got what this one has buffered")
       yield* first.ack
       const rest = yield* reader.take(2)
       assert.deepStrictEqual(
