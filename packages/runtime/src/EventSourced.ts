@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -178,7 +179,11 @@ export const make = <
         commands: Array.from(commands, ([id, reply]) => ({ id, reply }))
       })
     ).pipe(
-      Effect.catch((error) => Effect.logWarning("a snapshot was not saved", error)),
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.void
+          : Effect.logWarning(`a snapshot of ${history.actor}/${history.id} was not saved`, cause)
+      ),
       Effect.ensuring(
         Effect.sync(() => {
           saving = false
@@ -216,7 +221,6 @@ export const make = <
         events: events.encode(decision.events) as ReadonlyArray<Schema.Json>,
         ...command
       })
-      if (Exit.isExit(append) && Exit.isSuccess(append)) return stored(append.value as number)
       return Effect.matchEffect(append, {
         onFailure: (error) => Effect.die(new RestartRequired(error, isRetryable(error, commandId))),
         onSuccess: stored

@@ -61,28 +61,30 @@ export class Journal extends Context.Service<
     const entries = new Map<string, Array<JournalEntry>>()
     const snapshots = new Map<string, JournalSnapshot>()
     return Journal.of({
-      append: (history, { expected, ...entry }) => {
-        const key = keyOf(history)
-        let stored = entries.get(key)
-        const actual = stored?.length ?? 0
-        if (expected !== actual) {
-          return Effect.fail(
-            new JournalError({
-              reason: new JournalConflict({ expected, actual }),
-              history: `${history.actor}/${history.id}`,
-              detail: "Another writer appended first; read the history again and decide again."
-            })
-          )
-        }
-        if (stored === undefined) {
-          stored = []
-          entries.set(key, stored)
-        }
-        stored.push({ ...entry, sequence: actual + 1 })
-        return Effect.succeed(actual + 1)
-      },
-      read: (history, after) => Stream.fromIterable(entries.get(keyOf(history))?.slice(after) ?? []),
-      snapshot: (history) => Effect.succeed(Option.fromUndefinedOr(snapshots.get(keyOf(history)))),
+      append: (history, { expected, ...entry }) =>
+        Effect.suspend(() => {
+          const key = keyOf(history)
+          let stored = entries.get(key)
+          const actual = stored?.length ?? 0
+          if (expected !== actual) {
+            return Effect.fail(
+              new JournalError({
+                reason: new JournalConflict({ expected, actual }),
+                history: `${history.actor}/${history.id}`,
+                detail: "Another writer appended first; read the history again and decide again."
+              })
+            )
+          }
+          if (stored === undefined) {
+            stored = []
+            entries.set(key, stored)
+          }
+          stored.push({ ...entry, sequence: actual + 1 })
+          return Effect.succeed(actual + 1)
+        }),
+      read: (history, after) =>
+        Stream.suspend(() => Stream.fromIterable(entries.get(keyOf(history))?.slice(after) ?? [])),
+      snapshot: (history) => Effect.sync(() => Option.fromUndefinedOr(snapshots.get(keyOf(history)))),
       saveSnapshot: (history, snapshot) =>
         Effect.sync(() => {
           const older = snapshots.get(keyOf(history))
