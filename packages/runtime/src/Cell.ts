@@ -1,5 +1,4 @@
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -57,8 +56,8 @@ export class Cell {
   /** The message being handled, or to be tried again. */
   private current: Item | undefined = undefined
   private life: Incarnation | undefined = undefined
-  /** Of the life, made when a handler first needs it. */
-  private context: Context.Context<never> | undefined = undefined
+  /** Starts handlers in this life's context; made when one first needs a fiber. */
+  private fork: (<A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>) | undefined = undefined
   /** What works for the cell while it is waiting, restarting or closing. */
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private backoff: Backoff | undefined = undefined
@@ -186,8 +185,8 @@ export class Cell {
       return Exit.die(defect)
     }
     if (Exit.isExit(effect)) return effect
-    this.context ??= life.context
-    const fiber = Effect.runForkWith(this.context)(effect)
+    this.fork ??= Effect.runForkWith(life.context)
+    const fiber = this.fork(effect)
     return fiber.pollUnsafe() ?? this.goOnWith(fiber, Phase.waiting, (exit) => this.settle(item, exit))
   }
 
@@ -343,7 +342,7 @@ export class Cell {
   private closeLife(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     const life = this.life
     this.life = undefined
-    this.context = undefined
+    this.fork = undefined
     return life === undefined ? Effect.void : life.close(exit)
   }
 
@@ -405,6 +404,7 @@ export class Cell {
     if (this.phase === Phase.dead) return true
     if (this.phase !== Phase.idle || this.life?.isPlain === false) return false
     this.life = undefined
+    this.fork = undefined
     this.left("Stopped", undefined)
     return true
   }
