@@ -6,7 +6,7 @@ import { count, firstSeed } from "@troupe/vitest/counts"
 import type { FileSystem } from "../src/disk/FileSystem.ts"
 import { nodeFileSystem } from "../src/disk/NodeFileSystem.ts"
 import { SimFs, seeded } from "../src/disk/SimFs.ts"
-import { readWhole, replaceFile } from "../src/disk/wholeFile.ts"
+import { readWhole, replaceFile } from "../src/disk/WholeFile.ts"
 
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
 

@@ -3,12 +3,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import { FileSystem } from "../disk/FileSystem.ts"
-import { ensureDirectory } from "../disk/wholeFile.ts"
+import { ensureDirectory } from "../disk/WholeFile.ts"
 import type { FsyncPolicy } from "./GroupCommit.ts"
 import { attempt as attemptAt } from "./LogAttempt.ts"
 import { type LogError, LogFailed } from "./LogError.ts"
+import { keep } from "./LogKeeping.ts"
 import { LogReader } from "./LogReader.ts"
 import { LogWriter } from "./LogWriter.ts"
 import { OpenLog } from "./OpenLog.ts"
@@ -82,10 +82,7 @@ const open = Effect.fn("Log.open")(function* (
     low: yield* Random.nextIntBetween(0, 0xffff_ffff),
     high: yield* Random.nextIntBetween(0, 0xffff_ffff)
   }
-  const context = yield* Effect.context<never>()
-  const retaining = yield* Semaphore.make(1)
   const fsync = options.fsync ?? (durability === "disk" ? "always" : "never")
-  const linger = options.lingerMillis ?? 0
   const log = yield* Effect.acquireRelease(
     attemptAt("open", directory, () => {
       ensureDirectory(fs, directory)
@@ -108,23 +105,12 @@ const open = Effect.fn("Log.open")(function* (
         recovery: report,
         durability,
         fsync,
-        retaining,
-        archive: options.archive,
-        schedule:
-          linger === 0
-            ? (task) => queueMicrotask(task)
-            : (task) => void Effect.runForkWith(context)(Effect.delay(Effect.sync(task), linger))
+        archive: options.archive
       })
     }),
     (opened) => opened.close
   )
-  if (typeof fsync === "object") {
-    yield* Effect.sync(() => log.commit.tick()).pipe(
-      Effect.delay(fsync.intervalMillis),
-      Effect.forever,
-      Effect.forkScoped
-    )
-  }
+  log.keptBy(yield* keep(log, directory, fsync, options.lingerMillis ?? 0))
   return log
 })
 

@@ -1,5 +1,5 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
-import { readFully } from "../disk/wholeFile.ts"
+import { readFully } from "../disk/WholeFile.ts"
 import {
   type BatchHeader,
   batchHeaderBytes,

@@ -1,5 +1,5 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
-import { replaceFile, writeFully } from "../disk/wholeFile.ts"
+import { replaceFile, writeFully } from "../disk/WholeFile.ts"
 import { type BatchHeader, controlKind } from "./BatchHeader.ts"
 import { encodeIndexFile } from "./IndexFile.ts"
 import { LogFailed, logFailed } from "./LogError.ts"

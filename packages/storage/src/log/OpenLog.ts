@@ -2,7 +2,6 @@ import type { Durability } from "@troupe/broker"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { FileSystem } from "../disk/FileSystem.ts"
 import type { BatchView } from "./BatchView.ts"
@@ -30,10 +29,15 @@ export interface OpenLogParts {
   readonly recovery: RecoveryReport
   readonly durability: Durability
   readonly fsync: FsyncPolicy
-  readonly retaining: Semaphore.Semaphore
   readonly archive: ((segment: SealedSegment) => Effect.Effect<void, unknown>) | undefined
-  /** Runs a task when the present turn (or the linger) is over. */
-  readonly schedule: (task: () => void) => void
+}
+
+/** How the log reaches the actors that keep it. */
+export interface Keeping {
+  /** Tells the keeper that a batch was begun. */
+  readonly flushSoon: () => void
+  readonly roll: Effect.Effect<void, LogFailed>
+  readonly retain: (bounds: RetentionBounds) => Effect.Effect<Retained, LogFailed>
 }
 
 /** The log as `Log.open` answers it: writer, reader and group commit put together. */
@@ -45,11 +49,8 @@ export class OpenLog implements WritableLog {
   private readonly reader: LogReader
   private readonly listeners = new Set<() => void>()
   private advanced: Deferred.Deferred<void> | undefined
-  private scheduled = false
-  private readonly wake = (): void => {
-    this.scheduled = false
-    this.commit.wake()
-  }
+  private keeping: Keeping | undefined
+  private flushing = false
 
   constructor(parts: OpenLogParts) {
     this.parts = parts
@@ -162,27 +163,46 @@ export class OpenLog implements WritableLog {
   get roll(): Effect.Effect<void, LogFailed> {
     return Effect.andThen(
       this.flush,
-      Effect.try({
-        try: () => {
-          this.writer.roll(this.writer.lastTimeMillis)
-          this.commit.wake()
-        },
-        catch: (cause) => logFailed("roll", this.parts.directory, cause)
-      })
+      Effect.suspend(() => (this.keeping as Keeping).roll)
     )
   }
 
   retain(bounds: RetentionBounds): Effect.Effect<Retained, LogFailed> {
-    return this.parts.retaining.withPermit(
-      Effect.flatMap(this.commit.sealed(), () => {
-        const { segments } = this.writer
-        const going = segments.slice(0, removable(segments, bounds))
-        const bytes = going.reduce((sum, segment) => sum + segment.size, 0)
-        return Effect.forEach(going, (segment) => this.remove(segment), { discard: true }).pipe(
-          Effect.map(() => ({ segments: going.length, bytes, firstSequence: this.firstSequence }))
-        )
-      })
-    )
+    return Effect.suspend(() => (this.keeping as Keeping).retain(bounds))
+  }
+
+  /** Gives the log its keepers; once, before it is used. */
+  keptBy(keeping: Keeping): void {
+    this.keeping = keeping
+  }
+
+  /** The keeper's part of `append`. */
+  flushNow(): void {
+    this.flushing = false
+    this.commit.wake()
+  }
+
+  /** The keeper's part of `roll`. */
+  get rollNow(): Effect.Effect<void, LogFailed> {
+    return Effect.try({
+      try: () => {
+        this.writer.roll(this.writer.lastTimeMillis)
+        this.commit.wake()
+      },
+      catch: (cause) => logFailed("roll", this.parts.directory, cause)
+    })
+  }
+
+  /** The retention actor's part of `retain`. */
+  retainNow(bounds: RetentionBounds): Effect.Effect<Retained, LogFailed> {
+    return Effect.flatMap(this.commit.sealed(), () => {
+      const { segments } = this.writer
+      const going = segments.slice(0, removable(segments, bounds))
+      const bytes = going.reduce((sum, segment) => sum + segment.size, 0)
+      return Effect.forEach(going, (segment) => this.remove(segment), { discard: true }).pipe(
+        Effect.map(() => ({ segments: going.length, bytes, firstSequence: this.firstSequence }))
+      )
+    })
   }
 
   /** Closes the log once what is open is kept; for the scope that opened it. */
@@ -232,9 +252,9 @@ export class OpenLog implements WritableLog {
   }
 
   private plan(): void {
-    if (this.scheduled) return
-    this.scheduled = true
-    this.parts.schedule(this.wake)
+    if (this.flushing || this.keeping === undefined) return
+    this.flushing = true
+    this.keeping.flushSoon()
   }
 
   private notify(): void {

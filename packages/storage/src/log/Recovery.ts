@@ -1,5 +1,5 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
-import { readFully, replaceFile } from "../disk/wholeFile.ts"
+import { readFully, replaceFile } from "../disk/WholeFile.ts"
 import { encodeIndexFile } from "./IndexFile.ts"
 import type { LogCorrupt } from "./LogError.ts"
 import { cutName, inDirectory, indexName } from "./LogFiles.ts"

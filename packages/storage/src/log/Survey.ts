@@ -1,5 +1,5 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
-import { readFully, readWhole } from "../disk/wholeFile.ts"
+import { readFully, readWhole } from "../disk/WholeFile.ts"
 import { FileWindow } from "./FileWindow.ts"
 import { decodeIndexFile } from "./IndexFile.ts"
 import { LogCorrupt, LogUnsupported } from "./LogError.ts"

@@ -1,5 +1,5 @@
 import { SimFs } from "../../src/disk/SimFs.ts"
-import { ensureDirectory } from "../../src/disk/wholeFile.ts"
+import { ensureDirectory } from "../../src/disk/WholeFile.ts"
 import { LogWriter } from "../../src/log/LogWriter.ts"
 import { directory, recordOf } from "../sim-log.ts"
 
