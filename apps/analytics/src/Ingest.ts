@@ -176,3 +176,6 @@ export const rejects = Effect.gen(function* () {
   const all = yield* Stream.runCollect(list.read({ from: "first" }))
   return all.map(({ value }) => value).sort((a, b) => a.row - b.row)
 })
+
+/** What can stop an ingest. */
+export type IngestError = Effect.Error<ReturnType<typeof run>>

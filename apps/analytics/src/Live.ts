@@ -1,51 +1,32 @@
-import { Broker } from "@troupe/broker"
-import { Outputs, Table, Views } from "@troupe/views"
+import * as Console from "effect/Console"
 import { TerminalCapabilities } from "effect/cli"
 import * as Effect from "effect/Effect"
+import { HttpServer } from "effect/http"
 import * as Schedule from "effect/Schedule"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import * as ClickTopic from "./ClickTopic.ts"
-import * as Ingest from "./Ingest.ts"
-import * as SessionViews from "./SessionViews.ts"
-import type { Source } from "./Source.ts"
+import type { Status } from "./Api.ts"
+import { LiveSessions } from "./LiveSessions.ts"
 
-const statusOf = (rows: Table.Rows, clicks: number) => {
-  let purchases = 0
-  let lastMillis = 0
-  for (const row of rows.values()) {
-    const { symbols } = row["result"] as unknown as SessionViews.Summary
-    if ((symbols["purchase"] ?? 0) > 0) purchases += 1
-    lastMillis = Math.max(lastMillis, Number(row["lastMillis"]))
-  }
-  const at = lastMillis === 0 ? "–" : new Date(lastMillis).toISOString().slice(0, 16).replace("T", " ")
-  return `${clicks} clicks  ${rows.size} sessions closed  ${purchases} with a purchase  event time ${at}`
-}
+const lineOf = ({ clicks, purchaseSessions, sessions }: Status) =>
+  `${clicks} clicks  ${sessions} sessions closed  ${purchaseSessions} with a purchase`
 
 /**
- * Takes the source in and keeps its sessions until it is stopped, with a status line on standard output: redrawn every
- * half second on a terminal, one line every five seconds elsewhere.
+ * Says where the page is, then shows a status line until it is stopped: redrawn every half second on a terminal, one
+ * line every five seconds elsewhere. Fails with whatever stops the clicks or the view.
  */
-export const run = Effect.fn("Live.run")(function* (source: Source) {
-  const broker = yield* Broker
+export const run = Effect.fn("Live.run")(function* () {
+  const live = yield* LiveSessions
   const stdio = yield* Stdio.Stdio
   const { canAnimate } = yield* TerminalCapabilities.TerminalCapabilities
-  const topic = yield* broker.topic({ name: ClickTopic.name })
-  const running = yield* Views.run(SessionViews.v1, { input: topic, partitions: ClickTopic.partitions })
-  const table = Table.make(SessionViews.table)
-  const follow = Outputs.follow(SessionViews.v1).pipe(
-    Stream.runForEach((committed) =>
-      Effect.sync(() => table.apply(Outputs.decode(SessionViews.v1, committed)))
-    )
+  const { address } = yield* HttpServer.HttpServer
+  yield* Console.log(
+    `Sessions live: ${HttpServer.formatAddress(address)} (API at /docs). Ctrl-C stops; the same directory goes on.`
   )
-  const status = Effect.map(topic.info, ({ records }) => statusOf(table.rows, records))
-  const show = Stream.fromEffectSchedule(
-    status,
-    Schedule.spaced(canAnimate ? "500 millis" : "5 seconds")
-  ).pipe(
-    Stream.map((line) => (canAnimate ? `\r\u001b[2K${line}` : `${line}\n`)),
+  const every = Schedule.spaced(canAnimate ? "500 millis" : "5 seconds")
+  const show = Stream.fromEffectSchedule(live.status, every).pipe(
+    Stream.map((status) => (canAnimate ? `\r\u001b[2K${lineOf(status)}` : `${lineOf(status)}\n`)),
     Stream.run(stdio.stdout({ endOnDone: false }))
   )
-  const ingest = Effect.andThen(Ingest.run(source, { onProgress: () => Effect.void }), Effect.never)
-  yield* Effect.raceAllFirst([ingest, follow, show, running.failure])
+  yield* Effect.raceFirst(show, live.failure)
 })

@@ -1,5 +1,5 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { BrokerChoice, Demo, RunDirectory, reporting, runFlags } from "@troupe/console"
+import { BrokerChoice, Demo, Page, RunDirectory, reporting, runFlags } from "@troupe/console"
 import { ActorSystem } from "@troupe/runtime"
 import * as Console from "effect/Console"
 import { Command, Flag } from "effect/cli"
@@ -7,8 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Live from "./Live.ts"
+import { LiveSessions } from "./LiveSessions.ts"
 import * as Once from "./Once.ts"
 import * as Rendering from "./Rendering.ts"
+import * as Server from "./Server.ts"
 import * as Source from "./Source.ts"
 
 const defaultEvents = 20_000
@@ -21,6 +23,10 @@ const flags = {
     Flag.withDescription(
       "clickstream CSV, plain or gzipped (Coveo release, Google day); without it shoppers are simulated"
     )
+  ),
+  port: Flag.Int("port").pipe(
+    Flag.withDefault(4200),
+    Flag.withDescription("without --once: where the page listens, on loopback; 0 takes a free port")
   ),
   events: Flag.Int("events").pipe(
     Flag.optional,
@@ -62,17 +68,29 @@ const once = Effect.fnUntraced(function* (given: Flags) {
   return report
 }, Effect.scoped)
 
+/** Stays up with the page, and takes clicks in until it is stopped. */
+const live = Effect.fnUntraced(function* (given: Flags) {
+  yield* Page.build(Server.pageSources)
+  const source = yield* sourceOf(given)
+  const page = Server.layer({ port: given.port }).pipe(
+    Layer.provideMerge(LiveSessions.layer(source)),
+    Layer.provideMerge(yield* services(given))
+  )
+  return yield* Live.run().pipe(Effect.provide(page))
+}, Effect.scoped)
+
 const run = Effect.fn("analytics")(function* (given: Flags) {
-  if (!given.once) return yield* Live.run(yield* sourceOf(given)).pipe(Effect.provide(yield* services(given)))
+  if (!given.once) return yield* live(given)
   const report = yield* once(given)
   yield* Console.log(given.json ? JSON.stringify(report) : Rendering.render(report))
-}, Effect.scoped)
+})
 
 const demoFlags = {
   data: Option.none(),
   seed: 7,
   once: true,
   json: false,
+  port: 0,
   input: Option.none(),
   events: Option.none(),
   speed: Option.none()

@@ -1,15 +1,12 @@
-import { createServer } from "node:http"
-import { NodeHttpServer } from "@effect/platform-node"
+import { Listen, Page } from "@troupe/console"
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import { HttpIncomingMessage, HttpRouter, HttpStaticServer } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware, HttpApiScalar } from "effect/http-api"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { OrdersApi } from "./Api.ts"
 import { Faults } from "./Faults.ts"
-import * as Page from "./Page.ts"
 import { Shop } from "./Shop.ts"
 
 /** A request body larger than this is refused: an order of 20 lines takes about 2 kB. */
@@ -55,26 +52,8 @@ const LanesLive = HttpApiBuilder.group(
   })
 )
 
-/** The port cannot be listened on. */
-export class PortUnavailable extends Schema.TaggedError<PortUnavailable>()("PortUnavailable", {
-  port: Schema.Int,
-  detail: Schema.String
-}) {
-  override get message() {
-    return `Cannot listen on 127.0.0.1:${this.port}: ${this.detail}. Name another port with --port, or 0 for a free one.`
-  }
-}
-
-const listen = (port: number) =>
-  NodeHttpServer.layer(createServer, { host: "127.0.0.1", port }).pipe(
-    Layer.catchTag("ServeError", ({ cause }) =>
-      Layer.effectContext<Layer.Success<ReturnType<typeof NodeHttpServer.layer>>, PortUnavailable, never>(
-        Effect.fail(
-          new PortUnavailable({ port, detail: cause instanceof Error ? cause.message : String(cause) })
-        )
-      )
-    )
-  )
+/** Where the page's sources lie. */
+export const pageSources = `${import.meta.dirname}/../web`
 
 /** The shop's API, its documentation at `/docs`, and the built page; on loopback only. Port 0 takes a free one. */
 export const layer = (options: { readonly port: number }) =>
@@ -85,10 +64,10 @@ export const layer = (options: { readonly port: number }) =>
         Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
       ),
       HttpApiScalar.layer(OrdersApi, { path: "/docs" }),
-      HttpStaticServer.layer({ root: Page.root })
+      HttpStaticServer.layer({ root: Page.builtAt(pageSources) })
     ),
     { disableLogger: true, disableListenLog: true }
   ).pipe(
     Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, bodyMax)),
-    Layer.provideMerge(listen(options.port))
+    Layer.provideMerge(Listen.onLoopback(options.port))
   )

@@ -1,5 +1,5 @@
 import { NodeHttpClient, NodeRuntime, NodeServices } from "@effect/platform-node"
-import { BrokerChoice, Demo, RunDirectory, reporting, runFlags } from "@troupe/console"
+import { BrokerChoice, Demo, Page, RunDirectory, reporting, runFlags } from "@troupe/console"
 import { Journal } from "@troupe/journal"
 import { ActorSystem } from "@troupe/runtime"
 import * as Console from "effect/Console"
@@ -13,7 +13,6 @@ import * as LiveShop from "./LiveShop.ts"
 import * as LiveShoppers from "./LiveShoppers.ts"
 import { behaviour, Order } from "./Order.ts"
 import * as OrderTopic from "./OrderTopic.ts"
-import * as Page from "./Page.ts"
 import * as QueuedLane from "./QueuedLane.ts"
 import * as Rendering from "./Rendering.ts"
 import * as Server from "./Server.ts"
@@ -69,7 +68,7 @@ const story = Effect.fnUntraced(function* (given: Flags) {
 
 const live = Effect.fnUntraced(function* (given: Flags) {
   const directory = yield* RunDirectory.acquire({ app: "orders", data: given.data, keeps: true })
-  yield* Page.build
+  yield* Page.build(Server.pageSources)
   const { seed, speed } = given
   return yield* Effect.gen(function* () {
     const { address } = yield* HttpServer.HttpServer

@@ -1,4 +1,6 @@
+import "@troupe/console/page.css"
 import { render } from "preact"
+import "./lanes.css"
 import { Page } from "./Page.tsx"
 
 const page = document.querySelector("#page")

@@ -1,5 +1,7 @@
 export * as BrokerChoice from "./BrokerChoice.ts"
 export * as Demo from "./Demo.ts"
+export * as Listen from "./Listen.ts"
+export * as Page from "./Page.ts"
 export * as Progress from "./Progress.ts"
 export { reporting } from "./Reporting.ts"
 export * as RunDirectory from "./RunDirectory.ts"

@@ -11,28 +11,27 @@ export class PageBroken extends Schema.TaggedError<PageBroken>()("PageBroken", {
   }
 }
 
-const sources = join(import.meta.dirname, "../web")
-
-/** Where the built page lies. */
-export const root = join(sources, "dist")
+/** Where the built page of these sources lies. */
+export const builtAt = (sources: string): string => join(sources, "dist")
 
 const modifiedMillis = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
-const isCurrent = () => {
-  const built = modifiedMillis(join(root, "index.html"))
+const isCurrent = (sources: string) => {
+  const built = modifiedMillis(join(builtAt(sources), "index.html"))
   const files = readdirSync(sources, { withFileTypes: true }).filter((entry) => entry.isFile())
   return files.every(({ name }) => modifiedMillis(join(sources, name)) <= built)
 }
 
-/** Builds the page when it was never built or its sources are newer: half a second, once. */
-export const build: Effect.Effect<void, PageBroken> = Effect.suspend(() =>
-  isCurrent()
-    ? Effect.void
-    : Effect.tryPromise({
-        try: async () => {
-          const vite = await import("vite")
-          await vite.build({ root: sources, logLevel: "silent" })
-        },
-        catch: (cause) => new PageBroken({ cause })
-      })
-)
+/** Builds a page when it was never built or its sources are newer: half a second, once. */
+export const build = (sources: string): Effect.Effect<void, PageBroken> =>
+  Effect.suspend(() =>
+    isCurrent(sources)
+      ? Effect.void
+      : Effect.tryPromise({
+          try: async () => {
+            const vite = await import("vite")
+            await vite.build({ root: sources, logLevel: "silent" })
+          },
+          catch: (cause) => new PageBroken({ cause })
+        })
+  )
