@@ -1,6 +1,5 @@
 import type { ConsumerConfig, ConsumerInfo } from "@nats-io/jetstream"
 import { nanos } from "@nats-io/transport-node"
-import { Subject } from "@troupe/broker"
 import type { SubscriptionSettings } from "@troupe/broker/backend"
 import type { Place } from "./StreamLayout.ts"
 
@@ -116,7 +115,3 @@ export const singleFilter = (
   const subjects = filterSubjects(place, filters)
   return subjects.length === 1 ? subjects[0] : undefined
 }
-
-/** True when `subject` is one that the filters name; no filters name all. */
-export const selects = (filters: ReadonlyArray<string> | undefined): ((subject: string) => boolean) =>
-  Subject.matcher(filters)

@@ -1,6 +1,8 @@
 /** What holds while the server or the connection goes away and comes back. */
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
+import { jetstreamManager } from "@nats-io/jetstream"
+import { connect as connectClient } from "@nats-io/transport-node"
 import type { AppendRequest, Topic } from "@troupe/broker"
 import { NatsServer } from "@troupe/nats"
 import { hasServer } from "@troupe/nats/testing"
@@ -29,6 +31,12 @@ const persistently = (topic: Topic, request: AppendRequest) =>
     schedule: Schedule.spaced("50 millis"),
     times: 200
   })
+
+const until = (holds: () => boolean) =>
+  Effect.retry(
+    Effect.suspend(() => (holds() ? Effect.void : Effect.fail("not yet" as const))),
+    { schedule: Schedule.spaced("20 millis"), times: 1_500 }
+  )
 
 /** A way to the server that can be cut, and that can swallow what the server answers. */
 const proxy = (url: string) =>
@@ -75,70 +83,88 @@ const proxy = (url: string) =>
     ({ close }) => Effect.promise(close)
   )
 
+/**
+ * Appends from many fibers and follows, while `kill` takes the server away and brings it back `kills` times, each time
+ * waiting for progress. Then holds what was acknowledged and what was followed against what is stored.
+ */
+const underLoad = <E>(topic: Topic, writers: number, kills: number, kill: Effect.Effect<void, E>) =>
+  Effect.gen(function* () {
+    const acknowledged: Array<readonly [id: string, sequence: number]> = []
+    const followed: Array<number> = []
+    yield* topic.follow({ from: "first" }).pipe(
+      Stream.runForEach((r) => Effect.sync(() => followed.push(r.sequence))),
+      Effect.forkChild
+    )
+    let next = 0
+    const write = Effect.suspend(() => {
+      const id = `m${++next}`
+      return Effect.map(persistently(topic, record(`k.${next % 10}`, { messageId: id })), ({ sequence }) =>
+        acknowledged.push([id, sequence])
+      )
+    })
+    const writer = yield* Effect.forEach(Array.from({ length: writers }), () => Effect.forever(write), {
+      concurrency: "unbounded",
+      discard: true
+    }).pipe(Effect.forkChild)
+    let seed = firstSeed()
+    for (let done = 0; done < kills; done++) {
+      // A pause that differs from kill to kill, the same for the same seed.
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+      yield* Effect.sleep(50 + (seed % 200))
+      yield* kill
+      const before = acknowledged.length
+      yield* until(() => acknowledged.length > before)
+    }
+    yield* Fiber.interrupt(writer)
+    const end = yield* persistently(topic, record("end", { messageId: "end" }))
+    yield* until(() => followed.at(-1) === end.sequence)
+    const stored = yield* Stream.runCollect(topic.read({ from: "first" }))
+    const byId = new Map(stored.map((r) => [r.messageId, r.sequence]))
+    assert.isAbove(acknowledged.length, writers * kills)
+    assert.strictEqual(byId.size, stored.length, "an id was stored twice")
+    for (const [id, sequence] of acknowledged) assert.strictEqual(byId.get(id), sequence, `record ${id}`)
+    assert.deepStrictEqual(
+      followed,
+      stored.map((r) => r.sequence)
+    )
+  })
+
 describe.runIf(hasServer)("outages", () => {
   it.live(
     "kill -9 of the server under load: nothing acknowledged is lost, followers have no gap and no repeat",
     () =>
       Effect.gen(function* () {
         const { nodes, servers } = yield* NatsServer.start()
-        const [node] = nodes
-        assert.isDefined(node)
         const topic = yield* (yield* broker(servers)).topic({ name: "load" })
-        const acknowledged: Array<readonly [id: string, sequence: number]> = []
-        const followed: Array<number> = []
-        yield* topic.follow({ from: "first" }).pipe(
-          Stream.runForEach((r) => Effect.sync(() => followed.push(r.sequence))),
-          Effect.forkChild
-        )
-        let next = 0
-        const writer = yield* Effect.forEach(
-          Array.from({ length: 64 }),
-          () =>
-            Effect.forever(
-              Effect.suspend(() => {
-                const id = `m${++next}`
-                return Effect.map(
-                  persistently(topic, record(`k.${next % 10}`, { messageId: id })),
-                  ({ sequence }) => acknowledged.push([id, sequence])
-                )
-              })
-            ),
-          { concurrency: "unbounded", discard: true }
-        ).pipe(Effect.forkChild)
-        let kills = 0
-        let seed = firstSeed()
-        while (kills < count({ quick: 3, long: 50 })) {
-          // A pause that differs from kill to kill, the same for the same seed.
-          seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
-          yield* Effect.sleep(50 + (seed % 200))
-          const before = acknowledged.length
-          yield* node.kill
-          yield* node.restart
-          yield* Effect.retry(
-            Effect.suspend(() =>
-              acknowledged.length > before ? Effect.void : Effect.fail("no progress" as const)
-            ),
-            { schedule: Schedule.spaced("20 millis"), times: 1_000 }
-          )
-          kills++
-        }
-        yield* Fiber.interrupt(writer)
-        const stored = yield* Stream.runCollect(topic.read({ from: "first" }))
-        const byId = new Map(stored.map((r) => [r.messageId, r.sequence]))
-        assert.strictEqual(byId.size, stored.length, "an id was stored twice")
-        for (const [id, sequence] of acknowledged) assert.strictEqual(byId.get(id), sequence, `record ${id}`)
-        const last = stored.at(-1)?.sequence ?? 0
-        yield* Effect.retry(
-          Effect.suspend(() => (followed.at(-1) === last ? Effect.void : Effect.fail("behind" as const))),
-          { schedule: Schedule.spaced("20 millis"), times: 500 }
-        )
-        assert.deepStrictEqual(
-          followed,
-          stored.map((r) => r.sequence)
-        )
+        yield* underLoad(topic, 64, count({ quick: 3, long: 50 }), nodes[0]?.restart ?? Effect.void)
       }),
     240_000
   )
+
+  if (count({ quick: 0, long: 1 }) === 1) {
+    it.live(
+      "kill -9 of the leader of three replicas under load: the same",
+      () =>
+        Effect.gen(function* () {
+          const { nodes, servers } = yield* NatsServer.start({ cluster: 3 })
+          const topic = yield* (yield* JetStream.make({ servers, prefix: "outage", replicas: 3 })).topic({
+            name: "load"
+          })
+          const leader = Effect.promise(async () => {
+            const nats = await connectClient({ servers: [...servers] })
+            const info = await (await jetstreamManager(nats)).streams.info("outage=load")
+            await nats.close()
+            return nodes.find(({ name }) => name === info.cluster?.leader)
+          })
+          const kill = Effect.flatMap(leader, (node) => {
+            assert.isDefined(node)
+            return node.restart
+          })
+          yield* underLoad(topic, 16, 5, kill)
+        }),
+      240_000
+    )
+  }
 
   it.live(
     "an answer that is lost with the connection is Unknown, and the retry with the same id finds its record",
@@ -239,19 +265,14 @@ describe.runIf(hasServer)("outages", () => {
             }
           }
         }).pipe(Effect.scoped, Effect.forkChild)
-        const until = (size: number) =>
-          Effect.retry(
-            Effect.suspend(() => (seen.size === size ? Effect.void : Effect.fail("waiting" as const))),
-            { schedule: Schedule.spaced("20 millis"), times: 1_000 }
-          )
         for (let i = 1; i <= 20; i++) yield* topic.append(record(`n.${i}`))
-        yield* until(20)
+        yield* until(() => seen.size === 20)
         yield* way.cut
         for (let i = 21; i <= 40; i++) yield* persistently(topic, record(`n.${i}`, { messageId: `${i}` }))
-        yield* until(40)
+        yield* until(() => seen.size === 40)
         yield* nodes[0]?.restart ?? Effect.void
         for (let i = 41; i <= 60; i++) yield* persistently(topic, record(`n.${i}`, { messageId: `${i}` }))
-        yield* until(60)
+        yield* until(() => seen.size === 60)
       }),
     60_000
   )
