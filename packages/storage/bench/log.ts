@@ -1,0 +1,257 @@
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type Case, type Contender, type Durability, define, type Rival } from "@troupe/bench"
+import { Log, type LogRecord, SubjectFilter, type WritableLog } from "@troupe/storage/log"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+
+/** The log against the calls that it is made of: what checksums, batches, group commit and views cost and save. */
+
+const valueBytes = 100
+const record: LogRecord = { value: new Uint8Array(valueBytes).fill(7), timeMillis: 1_700_000_000_000 }
+
+/** A directory of its own for one contender, removed at the end. */
+const directory = () => {
+  let path = ""
+  return {
+    make: () => {
+      path = mkdtempSync(join(tmpdir(), "troupe-bench-log-"))
+      return path
+    },
+    remove: () => rmSync(path, { recursive: true })
+  }
+}
+
+/** A contender over an open log. */
+const onLog = (
+  durability: Durability,
+  run: (log: WritableLog, quick: boolean) => Effect.Effect<number, unknown>,
+  prepare: (log: WritableLog) => Effect.Effect<unknown, unknown> = () => Effect.void
+): Contender => {
+  const place = directory()
+  const scope = Scope.makeUnsafe()
+  let log: WritableLog | undefined
+  return {
+    durability,
+    setup: async () => {
+      const path = join(place.make(), "log")
+      log = await Effect.runPromise(Scope.provide(Log.open({ directory: path, durability }), scope))
+      await Effect.runPromise(prepare(log))
+    },
+    run: ({ quick }) =>
+      Effect.runPromise(Effect.tap(run(log as WritableLog, quick), () => trim(log as WritableLog))),
+    teardown: async () => {
+      await Effect.runPromise(Scope.close(scope, Exit.void))
+      place.remove()
+    }
+  }
+}
+
+/** Keeps the directory small over many turns. */
+const trim = (log: WritableLog) => log.retain({ maxBytes: 512 * 1024 * 1024 })
+
+/** A contender over a plain file, written from its beginning in each turn. */
+const onFile = (
+  name: string,
+  durability: Durability,
+  run: (file: number, quick: boolean) => number
+): Rival => {
+  const place = directory()
+  let file = -1
+  return {
+    name,
+    durability,
+    setup: () => {
+      file = openSync(join(place.make(), "plain"), "w+")
+    },
+    run: ({ quick }) => run(file, quick),
+    teardown: () => {
+      closeSync(file)
+      place.remove()
+    }
+  }
+}
+
+const many = (quick: boolean) => (quick ? 400_000 : 2_000_000)
+
+const rawBatches = (bytes: number): Rival => {
+  const ready = new Uint8Array(1024 * bytes).fill(7)
+  return onFile("raw writeSync of ready 1024-record buffers", "os", (file, quick) => {
+    const rounds = Math.ceil(many(quick) / 1024 / (bytes / 100))
+    for (let i = 0; i < rounds; i++) writeSync(file, ready, 0, ready.length, i * ready.length)
+    return rounds * 1024
+  })
+}
+
+const appending = (bytes: number): Contender => {
+  const one = { ...record, value: new Uint8Array(bytes).fill(7) }
+  return onLog("os", (log, quick) =>
+    Effect.gen(function* () {
+      const count = Math.ceil(many(quick) / (bytes / 100))
+      for (let i = 0; i < count; i++) log.append(one)
+      yield* log.flush
+      return count
+    })
+  )
+}
+
+const writers = (durability: Durability, callers: number, each: (quick: boolean) => number): Contender =>
+  onLog(durability, (log, quick) => {
+    const rounds = each(quick)
+    const caller = Effect.gen(function* () {
+      for (let i = 0; i < rounds; i++) yield* log.durable(log.append(record))
+    })
+    return Effect.as(
+      Effect.all(
+        Array.from({ length: callers }, () => caller),
+        { concurrency: "unbounded", discard: true }
+      ),
+      rounds * callers
+    )
+  })
+
+const oneByOne = (durability: "os" | "disk", count: (quick: boolean) => number): Rival =>
+  onFile(
+    durability === "os" ? "one writeSync a record" : "writeSync + fdatasync a record",
+    durability,
+    (file, quick) => {
+      const total = count(quick)
+      for (let i = 0; i < total; i++) {
+        writeSync(file, record.value, 0, valueBytes, i * valueBytes)
+        if (durability === "disk") fdatasyncSync(file)
+      }
+      return total
+    }
+  )
+
+const readBytes = 1024 * 1024
+const stored = 1_000_000
+const subjects = 100
+
+/** A million records on a hundred subjects. */
+const fill = (log: WritableLog) =>
+  Effect.gen(function* () {
+    for (let i = 0; i < stored; i++) log.append({ ...record, subject: `subject.${i % subjects}` })
+    yield* log.flush
+  })
+
+const reading = (visit: (log: WritableLog) => number): Contender =>
+  onLog("os", (log) => Effect.sync(() => visit(log)), fill)
+
+const readAll = (log: WritableLog): number => {
+  let bytes = 0
+  for (let from = log.firstSequence; ; ) {
+    const batches = log.read(from, readBytes)
+    const last = batches[batches.length - 1]
+    if (last === undefined) return bytes / 1e6
+    for (const batch of batches) bytes += batch.bytes.length
+    from = last.nextSequence
+  }
+}
+
+/** Rows that were looked at: every row here is touched, and its value's length summed. */
+const walkRows = (log: WritableLog): number => {
+  let rows = 0
+  let bytes = 0
+  for (let from = log.firstSequence; ; ) {
+    const batches = log.read(from, readBytes)
+    const last = batches[batches.length - 1]
+    if (last === undefined) break
+    for (const batch of batches) {
+      for (let row = batch.start; row < batch.count; row++) bytes += batch.value(row).length
+      rows += batch.count
+    }
+    from = last.nextSequence
+  }
+  if (bytes !== rows * valueBytes) throw new Error("bytes are missing")
+  return rows
+}
+
+const walkSelected = (log: WritableLog): number => {
+  const filter = new SubjectFilter((subject) => subject === "subject.42")
+  let rows = 0
+  let bytes = 0
+  let selected = 0
+  for (let from = log.firstSequence; ; ) {
+    const batches = log.read(from, readBytes, filter)
+    const last = batches[batches.length - 1]
+    if (last === undefined) break
+    for (const batch of batches) {
+      for (const row of batch.select(filter)) {
+        bytes += batch.value(row).length
+        selected++
+      }
+      rows += batch.count
+    }
+    from = last.nextSequence
+  }
+  if (selected !== rows / subjects || bytes !== selected * valueBytes) throw new Error("rows are missing")
+  return rows
+}
+
+const rawRead: Rival = (() => {
+  const buffer = new Uint8Array(readBytes)
+  const total = stored * 110
+  let filled = false
+  return onFile("raw readSync, hot", "os", (file) => {
+    if (!filled) for (let at = 0; at < total; at += readBytes) writeSync(file, buffer, 0, readBytes, at)
+    filled = true
+    let bytes = 0
+    for (let n = readBytes; n > 0; bytes += n) n = readSync(file, buffer, 0, readBytes, bytes)
+    return bytes / 1e6
+  })
+})()
+
+const unfiltered: Rival = { name: "unfiltered read of the same bytes", ...reading(walkRows) }
+
+const cases: ReadonlyArray<Case> = [
+  { case: "append, 100 B", unit: "records/s", ours: appending(100), rival: rawBatches(100) },
+  { case: "append, 1 KiB", unit: "records/s", ours: appending(1024), rival: rawBatches(1024) },
+  {
+    case: "awaited batches of 1000",
+    unit: "records/s",
+    ours: onLog("os", (log, quick) =>
+      Effect.gen(function* () {
+        const batches = many(quick) / 1000
+        const records = Array.from({ length: 1000 }, () => record)
+        for (let i = 0; i < batches; i++) yield* log.durable(log.appendBatch(records) + 999)
+        return batches * 1000
+      })
+    ),
+    rival: rawBatches(100)
+  },
+  {
+    case: "64 callers awaiting each append, Effect fibers",
+    unit: "records/s",
+    ours: writers("os", 64, (quick) => (quick ? 1000 : 8000)),
+    rival: oneByOne("os", (quick) => (quick ? 64_000 : 256_000))
+  },
+  ...[64, 1024].map((callers) => ({
+    case: `${callers} writers`,
+    unit: "records/s" as const,
+    ours: writers("disk", callers, (quick) => (quick ? 20 : 100)),
+    rival: oneByOne("disk", (quick) => (quick ? 200 : 1000))
+  })),
+  {
+    case: "one writer",
+    unit: "records/s",
+    ours: writers("disk", 1, (quick) => (quick ? 200 : 1000)),
+    rival: oneByOne("disk", (quick) => (quick ? 200 : 1000))
+  },
+  {
+    case: "sequential read to chunk views, checksums verified",
+    unit: "MB/s",
+    ours: reading(readAll),
+    rival: rawRead
+  },
+  {
+    case: "filtered read, 1 subject of 100",
+    unit: "records/s",
+    ours: reading(walkSelected),
+    rival: unfiltered
+  }
+]
+
+export const bench = define("log", cases)
