@@ -11,6 +11,8 @@ export interface Packed {
   readonly tarball: string
   /** Tarballs of its dependencies that are on no registry yet, by name. */
   readonly beside: ReadonlyMap<string, string>
+  /** Environment variables for the example, beside those of this process. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /**
@@ -18,7 +20,7 @@ export interface Packed {
  * package's README there. Gives what the example prints; throws when there is no example, when it fails, and when it
  * prints nothing.
  */
-export const runReadme = ({ beside, directory, tarball }: Packed): string => {
+export const runReadme = ({ beside, directory, environment, tarball }: Packed): string => {
   const { name, peerDependencies } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))
   const example = firstExample(readFileSync(join(directory, "README.md"), "utf8"))
   if (example === undefined) {
@@ -43,6 +45,7 @@ export const runReadme = ({ beside, directory, tarball }: Packed): string => {
     const { signal, status, stderr, stdout } = spawnSync(process.execPath, ["example.ts"], {
       cwd: project,
       encoding: "utf8",
+      env: { ...process.env, ...environment },
       timeout: 60_000
     })
     if (status !== 0) {
