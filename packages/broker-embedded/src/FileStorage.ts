@@ -11,6 +11,7 @@ import {
 import { Log } from "@troupe/storage/log"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import {
   makeDirectory,
@@ -65,7 +66,6 @@ export const makeFileStorage = (options: {
   Effect.gen(function* () {
     const { directory, durability } = options
     const scope = yield* Effect.scope
-    const fork = Effect.runForkWith(yield* Effect.context<never>())
     const root = path.join(directory, "topics")
     const scopes = new Map<string, Scope.Closeable>()
 
@@ -86,7 +86,8 @@ export const makeFileStorage = (options: {
           Log.open({ directory: path.join(home, "records"), durability }),
           (error) => storageFailed(error, operation)
         )
-        const records = new TopicLog(log, fork)
+        // Made after the log, so ended before it is closed: nothing touches its files after that.
+        const records = new TopicLog(log, yield* FiberSet.makeRuntime<never>())
         const index = new TopicIndex(settings, () => records.dropped())
         yield* onFiles(operation, () => records.rebuild(index))
         const subscriptions = makeSubscriptions(path.join(home, "subscriptions"), yield* Effect.scope)
@@ -112,7 +113,7 @@ export const makeFileStorage = (options: {
         Effect.gen(function* () {
           const own = yield* Scope.fork(topicScope)
           const opened = yield* Scope.provide(
-            openSubscription({ directory: path.join(home, name), name, durability, fork }),
+            openSubscription({ directory: path.join(home, name), name, durability }),
             own
           )
           open.set(name, own)

@@ -4,6 +4,7 @@ import { Log, type WritableLog } from "@troupe/storage/log"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { isLogError, onFiles, storageFailed } from "./StorageErrors.ts"
 import {
@@ -34,10 +35,9 @@ export const openSubscription = (options: {
   readonly directory: string
   readonly name: string
   readonly durability: Exclude<Durability, "memory">
-  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }): Effect.Effect<OpenedSubscription, BrokerError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { directory, durability, fork, name } = options
+    const { directory, durability, name } = options
     const operation = `open subscription ${name}`
     const clock = yield* Clock.clockWith(Effect.succeed)
     const log = yield* Effect.mapError(
@@ -52,6 +52,8 @@ export const openSubscription = (options: {
       (error) => storageFailed(error, operation)
     )
     const progress = yield* onFiles(operation, () => foldLog(log))
+    // Made after the log, so ended before it is closed: nothing touches its files after that.
+    const fork = yield* FiberSet.makeRuntime<never>()
     return { log: makeSubscriptionLog({ log, name, clock, fork, progress }), progress }
   })
 

@@ -5,6 +5,7 @@ import { count, firstSeed } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { startChild } from "./ChildProcess.ts"
+import { randomFrom } from "./Seeded.ts"
 import { temporaryDirectory } from "./TemporaryDirectory.ts"
 
 const text = (record: TopicRecord) => new TextDecoder().decode(record.data)
@@ -30,17 +31,6 @@ const take = (told: Told, lines: ReadonlyArray<string>): void => {
       assert.isFalse(told.confirmed.has(sequence), `${sequence} was confirmed and came again`)
       told.delivered.add(sequence)
     }
-  }
-}
-
-/** Numbers in [0, 1) from a seed. Source: mulberry32, public domain. */
-const randomFrom = (seed: number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 }
 

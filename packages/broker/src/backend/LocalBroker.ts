@@ -1,13 +1,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { Broker } from "../Broker.ts"
-import { BrokerError, Unavailable } from "../BrokerError.ts"
+import { Unavailable } from "../BrokerError.ts"
 import type { Durability } from "../Durability.ts"
 import type { Topic, TopicSpec } from "../Topic.ts"
 import type { Fork } from "./Alarm.ts"
-import { mismatchError, notFoundError } from "./BrokerFailure.ts"
+import { brokerError, mismatchError, notFoundError } from "./BrokerFailure.ts"
 import type { LocalStorage } from "./LocalStorage.ts"
 import { makeLocalSubscriptions } from "./LocalSubscriptions.ts"
 import { makeLocalTopic } from "./LocalTopic.ts"
@@ -37,22 +37,22 @@ export const makeLocalBroker = (
     const opening = yield* Semaphore.make(1)
     const topics = new Map<string, OpenTopic>()
 
+    const scope = yield* Effect.scope
+    // Runs after the storage has closed its topics, and committed what they had accepted.
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
-        for (const { close, engine } of topics.values()) {
-          engine.close(
-            (operation) =>
-              new BrokerError({
-                reason: new Unavailable(),
-                operation,
-                detail: "The broker was closed: build its layer again."
-              })
-          )
-          close()
-        }
+        for (const { engine } of topics.values()) engine.abandon()
         topics.clear()
       })
     )
+
+    const closing = ({ close, engine }: OpenTopic) =>
+      Effect.sync(() => {
+        engine.refuse((operation) =>
+          brokerError(new Unavailable(), operation, "The broker was closed: build its layer again.")
+        )
+        close()
+      })
 
     const open = Effect.fnUntraced(function* (spec: TopicSpec) {
       const settings = yield* readTopicSpec(spec)
@@ -64,6 +64,7 @@ export const makeLocalBroker = (
         const subscriptions = makeLocalSubscriptions(engine, opened, { clock, fork, oneAtATime })
         found = { engine, topic: makeLocalTopic(engine, subscriptions), close: subscriptions.close }
         topics.set(settings.name, found)
+        yield* Scope.addFinalizer(scope, closing(found))
       }
       const fields = differingSettings(found.engine.settings, settings)
       if (fields.length > 0) return yield* mismatchError("topic", `open topic ${settings.name}`, fields)

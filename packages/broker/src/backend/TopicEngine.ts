@@ -1,10 +1,10 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { BrokerError } from "../BrokerError.ts"
+import { type BrokerError, Unknown } from "../BrokerError.ts"
 import type { TopicRecord } from "../TopicRecord.ts"
 import { Alarm, type Fork } from "./Alarm.ts"
 import { type Candidate, planAppend } from "./AppendPlan.ts"
-import { notFoundError, refusalError, storageError } from "./BrokerFailure.ts"
+import { brokerError, notFoundError, refusalError, storageError } from "./BrokerFailure.ts"
 import { CommitQueue } from "./CommitQueue.ts"
 import { type OpenedTopic, type Removal, StoreFailure, type TopicStore } from "./LocalStorage.ts"
 import { recordBytes } from "./RecordBytes.ts"
@@ -181,17 +181,28 @@ export class TopicEngine {
   /** The topic is deleted: everybody who uses it is told. */
   delete(): void {
     const { name } = this.settings
-    this.close((operation) =>
+    this.refuse((operation) =>
       notFoundError("topic", operation, `Topic ${name} was deleted: open it again to make it anew.`)
     )
+    this.abandon()
   }
 
-  /** Lets go of timers and waiters, with this answer for those who come later. */
-  close(error: (operation: string) => BrokerError): void {
-    this.closed = error
+  /** Takes nothing more, with this answer, and tells who waits for more. What was accepted may still be committed. */
+  refuse(error: (operation: string) => BrokerError): void {
+    this.closed ??= error
     this.expiry.stop()
-    this.commits.fail(error(`append to ${this.settings.name}`))
     this.notify()
+  }
+
+  /** What was accepted and is not committed by now is left in doubt. */
+  abandon(): void {
+    this.commits.fail(
+      brokerError(
+        new Unknown(),
+        `append to ${this.settings.name}`,
+        "The topic was closed before the answer: it may or may not be stored. Retry with the same messageId."
+      )
+    )
   }
 
   private unusable(operation: string): BrokerError | undefined {

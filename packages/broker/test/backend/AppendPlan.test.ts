@@ -64,6 +64,12 @@ describe("planAppend", () => {
     assert.deepStrictEqual(append([again], 2_999), { tag: "Duplicate", sequence: 2 })
   })
 
+  it("forgets ids after their window, so that they take no room for ever", () => {
+    const { append, index } = topic()
+    for (let i = 0; i < 5_000; i++) append([candidate("a", { messageId: `m${i}` })], 1_000 + i)
+    assert.isAtMost(index.ids.size, 1_001)
+  })
+
   it("looks at the id before the expectation", () => {
     const { append } = topic()
     append([candidate("a", { messageId: "m", expectLast: 0 })])

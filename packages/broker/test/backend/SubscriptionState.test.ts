@@ -241,32 +241,41 @@ const check = (state: SubscriptionState, slow: SlowState, index: TopicIndex, now
   for (const reader of [1, 2, 3]) assert.strictEqual(state.heldBy(reader), slow.held(reader))
 }
 
-describe("SubscriptionState", () => {
-  it("does what slow rules say, over takes, acks, retries, deadlines, limits, resets and restarts", () =>
-    forEachSeed({ quick: 60, long: 1_000 }, run))
+const plainIndex = () =>
+  new TopicIndex({
+    name: "t",
+    maxAgeMillis: undefined,
+    maxBytes: undefined,
+    maxRecords: undefined,
+    maxRecordsPerSubject: undefined,
+    maxRecordBytes: undefined,
+    discard: "old",
+    dedupeWindowMillis: 1_000
+  })
 
-  it("keeps no deadline of what is settled for long", () => {
-    const index = new TopicIndex({
-      name: "t",
-      maxAgeMillis: undefined,
-      maxBytes: undefined,
-      maxRecords: undefined,
-      maxRecordsPerSubject: undefined,
-      maxRecordBytes: undefined,
-      discard: "old",
-      dedupeWindowMillis: 1_000
-    })
-    const settings = {
+const plainState = (index: TopicIndex) =>
+  new SubscriptionState(
+    index,
+    {
       name: "s",
       filters: [],
       start: "first",
       ackWaitMillis: 30_000,
       maxDeliver: 5,
-      maxAckPending: 10,
+      maxAckPending: 10_000,
       paused: false
-    } as const
-    const empty = { position: 1, backlog: [], outstanding: [], exhausted: [] }
-    const state = new SubscriptionState(index, settings, empty, undefined)
+    },
+    { position: 1, backlog: [], outstanding: [], exhausted: [] },
+    undefined
+  )
+
+describe("SubscriptionState", () => {
+  it("does what slow rules say, over takes, acks, retries, deadlines, limits, resets and restarts", () =>
+    forEachSeed({ quick: 60, long: 1_000 }, run))
+
+  it("keeps no deadline of what is settled for long", () => {
+    const index = plainIndex()
+    const state = plainState(index)
     for (let sequence = 1; sequence <= 20_000; sequence++) {
       index.append({ sequence, subject: "a", timeMillis: 1, bytes: 1 })
       state.take(1, { prefetch: 1, max: 1, visible: sequence, nowMillis: sequence })
@@ -275,5 +284,33 @@ describe("SubscriptionState", () => {
     // All within one ackWait of 30 s: without sweeping, 20 000 deadlines would be kept.
     assert.isAtMost(state.deadlines, 2_000)
     assert.strictEqual(state.ackFloor(), 20_000)
+  })
+
+  it("sweeping deadlines makes nothing due twice", () => {
+    const index = plainIndex()
+    const state = plainState(index)
+    for (let sequence = 1; sequence <= 1_300; sequence++) {
+      index.append({ sequence, subject: "a", timeMillis: 1, bytes: 1 })
+    }
+    const take = (max: number) =>
+      state
+        .take(1, { prefetch: 10_000, max, visible: 1_300, nowMillis: 10 })
+        .map((handed) => [handed.sequence, handed.attempt])
+    take(1_300)
+    for (let sequence = 101; sequence <= 1_300; sequence++) state.settle(sequence)
+    for (let sequence = 1; sequence <= 5; sequence++) state.retry(sequence, 1, 10)
+    state.advance(10)
+    for (let sequence = 6; sequence <= 100; sequence++) state.settle(sequence)
+    const before = state.deadlines
+    const again = take(1)
+    assert.isBelow(state.deadlines, before, "this take swept")
+    for (let i = 0; i < 5; i++) again.push(...take(10))
+    assert.deepStrictEqual(again, [
+      [1, 2],
+      [2, 2],
+      [3, 2],
+      [4, 2],
+      [5, 2]
+    ])
   })
 })
