@@ -49,7 +49,7 @@ export class LogFailed extends Schema.TaggedError<LogFailed>()("LogFailed", {
   operation: Schema.String,
   /** The file or directory. */
   file: Schema.String,
-  /** The system's code: `ENOSPC`, `EIO`, …; `CLOSED` after the log was closed. */
+  /** The system's code: `ENOSPC`, `EIO`, …; `CLOSED` after the log was closed, `FENCED` after another writer took over. */
   code: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
@@ -57,9 +57,11 @@ export class LogFailed extends Schema.TaggedError<LogFailed>()("LogFailed", {
     const remedy =
       this.code === "CLOSED"
         ? "Keep the scope that Log.open ran in open for as long as the log is used."
-        : this.code === "ENOSPC"
-          ? "Free space on the disk, then open the log again."
-          : "Look after the disk, then open the log again."
+        : this.code === "FENCED"
+          ? "Append to the log of the new writer; this one can only be read, or become its replica."
+          : this.code === "ENOSPC"
+            ? "Free space on the disk, then open the log again."
+            : "Look after the disk, then open the log again."
     return `${this.operation} ${this.file}: ${this.code}. What was not acknowledged may be lost. ${remedy}`
   }
 }

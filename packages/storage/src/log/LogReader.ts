@@ -20,7 +20,7 @@ const pointReadBytes = 64 * 1024
 
 /** A stretch of one segment, read into memory. */
 interface Chunk {
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
   readonly view: DataView
   /** Where in the file it begins. */
   readonly position: number
@@ -228,6 +228,11 @@ export class LogReader {
     const header = readBatchHeader(chunk.bytes, chunk.view, 0, this.seed)
     if (header === undefined || header.length <= chunk.bytes.length) return chunk
     return this.bytesAt(segment, position, Math.min(rest, header.length))
+  }
+
+  /** Bytes of a segment's file as they are. */
+  rawAt(segment: Segment, position: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.bytesAt(segment, position, length).bytes
   }
 
   private bytesAt(segment: Segment, position: number, length: number): Chunk {

@@ -5,6 +5,7 @@ import { encodeIndexFile } from "./IndexFile.ts"
 import { LogFailed, logFailed } from "./LogError.ts"
 import { inDirectory, indexName, segmentName } from "./LogFiles.ts"
 import { type LogId, logIdSeed } from "./LogId.ts"
+import { endOf, type LogPoint } from "./LogPoint.ts"
 import type { LogRecord } from "./LogRecord.ts"
 import { type BatchPlace, type BatchRoom, controlBatch, OpenBatch } from "./OpenBatch.ts"
 import { Segment } from "./Segment.ts"
@@ -40,6 +41,10 @@ export class LogWriter {
   nextSequence: number
   /** The sequence below which everything is known to be synced. */
   syncedTo: number
+  /** The same line in the files, with controls. */
+  syncedPoint: LogPoint
+  /** Written into each batch: counts the writers this log had. */
+  epoch: number
   /** Largest record time so far; −∞ in an empty log. */
   lastTimeMillis: number
   /** Counts appends of every kind: a place in the order of all that was appended. */
@@ -47,7 +52,7 @@ export class LogWriter {
   failure: LogFailed | undefined
   private readonly fs: FileSystem
   private readonly shape: WriterShape
-  private readonly logId: LogId
+  readonly logId: LogId
   private readonly seed: number
   private readonly ordinary: OpenBatch
   private open: OpenBatch
@@ -66,12 +71,14 @@ export class LogWriter {
     this.logId = segments[0]?.header.logId ?? logId
     this.seed = logIdSeed(this.logId)
     const last = segments[segments.length - 1]
+    this.epoch = last?.lastEpoch ?? 0
     if (last === undefined || last.sealed) this.addSegment(last, nowMillis)
     const active = this.active
     this.file = fs.open(active.path, "write")
     this.unnamed = active.subjects.names.length
     this.nextSequence = active.nextSequence
     this.syncedTo = active.nextSequence
+    this.syncedPoint = endOf(active)
     this.lastTimeMillis = Math.max(...segments.map((segment) => segment.maxTimeMillis))
     this.ordinary = new OpenBatch(shape.room)
     this.open = this.ordinary
@@ -174,6 +181,28 @@ export class LogWriter {
     if (active.size >= shape.segmentBytes || isOld) this.roll(active.maxTimeMillis)
   }
 
+  /** Writes the batch that begins a new epoch: everything after it has that epoch. Throws `RangeError` unless it is larger. */
+  beginEpoch(epoch: number): void {
+    if (!(Number.isInteger(epoch) && epoch > this.epoch && epoch <= 0xffff_ffff))
+      throw new RangeError(`an epoch after ${this.epoch} must be larger, not ${epoch}`)
+    this.write()
+    this.epoch = epoch
+    this.mark++
+    this.attempt("write", this.active.path, () => {
+      const note = controlBatch(controlKind.epoch, [], this.place())
+      this.put(note.bytes, note.header)
+    })
+  }
+
+  /** Refuses every later append: another writer has begun `epoch`. */
+  fence(epoch: number): void {
+    this.failure ??= new LogFailed({
+      operation: `append in epoch ${this.epoch}, while ${epoch} has begun, to`,
+      file: this.active.path,
+      code: "FENCED"
+    })
+  }
+
   /** Ends the active segment and begins the next; nothing when it has no records. */
   roll(nowMillis: number): void {
     this.write()
@@ -196,6 +225,7 @@ export class LogWriter {
     const target = this.writtenTo
     const writes = this.writes
     const { active, file } = this
+    const point = endOf(active)
     const waiting = this.unsealed.slice()
     const next = (): void => {
       const full = waiting.shift()
@@ -214,6 +244,7 @@ export class LogWriter {
       this.syncOne(file, active.path, done, () => {
         if (this.failure === undefined) {
           this.syncedTo = Math.max(this.syncedTo, target)
+          this.syncedPoint = point
           this.syncedWrites = writes
         }
         done(this.failure)
@@ -234,6 +265,7 @@ export class LogWriter {
         }
         this.fs.sync(this.file)
         this.syncedTo = this.writtenTo
+        this.syncedPoint = endOf(this.active)
         const { active } = this
         if (active.size === segmentHeaderBytes || active.endsInCheckpoint) return
         const note = controlBatch(controlKind.checkpoint, [], this.place())
@@ -313,7 +345,7 @@ export class LogWriter {
     return {
       chain: active.tailChain,
       baseSequence: active.nextSequence,
-      epoch: active.header.epoch,
+      epoch: this.epoch,
       syncedTo: this.syncedTo,
       seed: this.seed
     }
@@ -336,7 +368,7 @@ export class LogWriter {
     const header = {
       logId: this.logId,
       baseSequence: previous?.nextSequence ?? 1,
-      epoch: previous?.header.epoch ?? 0,
+      epoch: this.epoch,
       generation: 0,
       createdMillis: Math.max(0, Math.floor(nowMillis)),
       previousChain: previous?.tailChain ?? 0

@@ -12,6 +12,7 @@ import { inDirectory, indexName } from "./LogFiles.ts"
 import { LogReader } from "./LogReader.ts"
 import type { LogRecord } from "./LogRecord.ts"
 import type { LogWriter } from "./LogWriter.ts"
+import type { RawLog } from "./RawLog.ts"
 import type { RecordAt, Retained, RetentionBounds, SealedSegment, WritableLog } from "./ReadableLog.ts"
 import type { RecoveryReport } from "./Recovery.ts"
 import { removable } from "./Retention.ts"
@@ -48,6 +49,7 @@ export class OpenLog implements WritableLog {
   private readonly writer: LogWriter
   private readonly reader: LogReader
   private readonly listeners = new Set<() => void>()
+  private readonly holds = new Set<() => number | undefined>()
   private advanced: Deferred.Deferred<void> | undefined
   private keeping: Keeping | undefined
   private flushing = false
@@ -83,6 +85,38 @@ export class OpenLog implements WritableLog {
 
   get failure(): LogFailed | undefined {
     return this.writer.failure
+  }
+
+  get durability(): Durability {
+    return this.parts.durability
+  }
+
+  get epoch(): number {
+    return this.writer.epoch
+  }
+
+  get raw(): RawLog {
+    return {
+      logId: this.writer.logId,
+      segments: this.writer.segments,
+      syncedPoint: this.writer.syncedPoint,
+      bytesAt: (segment, position, length) => this.reader.rawAt(segment, position, length)
+    }
+  }
+
+  beginEpoch(epoch: number): void {
+    this.plan()
+    this.writer.beginEpoch(epoch)
+  }
+
+  fence(epoch: number): void {
+    this.writer.fence(epoch)
+    this.commit.wake()
+  }
+
+  hold(keepFrom: () => number | undefined): () => void {
+    this.holds.add(keepFrom)
+    return () => this.holds.delete(keepFrom)
   }
 
   append(record: LogRecord): number {
@@ -197,7 +231,9 @@ export class OpenLog implements WritableLog {
   retainNow(bounds: RetentionBounds): Effect.Effect<Retained, LogFailed> {
     return Effect.flatMap(this.commit.sealed(), () => {
       const { segments } = this.writer
-      const going = segments.slice(0, removable(segments, bounds))
+      const held = [bounds.keepFrom, ...[...this.holds].map((hold) => hold())].filter((h) => h !== undefined)
+      const keepFrom = held.length === 0 ? {} : { keepFrom: Math.min(...held) }
+      const going = segments.slice(0, removable(segments, { ...bounds, ...keepFrom }))
       const bytes = going.reduce((sum, segment) => sum + segment.size, 0)
       return Effect.forEach(going, (segment) => this.remove(segment), { discard: true }).pipe(
         Effect.map(() => ({ segments: going.length, bytes, firstSequence: this.firstSequence }))

@@ -1,8 +1,10 @@
+import type { Durability } from "@troupe/broker"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { BatchView } from "./BatchView.ts"
 import type { LogCorrupt, LogError, LogFailed } from "./LogError.ts"
 import type { LogRecord } from "./LogRecord.ts"
+import type { RawLog } from "./RawLog.ts"
 import type { RecoveryReport } from "./Recovery.ts"
 import type { SubjectFilter } from "./SubjectFilter.ts"
 
@@ -51,6 +53,12 @@ export interface ReadableLog {
 export interface WritableLog extends ReadableLog {
   /** The sequence the next record gets. */
   readonly nextSequence: number
+  /** What an acknowledged record survives. */
+  readonly durability: Durability
+  /** How many writers the log had before this one, as `beginEpoch` counts them; 0 in a new log. */
+  readonly epoch: number
+  /** The files as they are, for WAL shipping. */
+  readonly raw: RawLog
   /** What opening the log had to mend. */
   readonly recovery: RecoveryReport
   /** The failure that poisoned the log, once there is one. */
@@ -69,6 +77,15 @@ export interface WritableLog extends ReadableLog {
    * sequence and `read` does not show it; `flush` says when it is kept.
    */
   readonly appendControl: (note: LogRecord) => void
+  /**
+   * Begins a larger epoch: every batch from here on carries it, so that a replica tells this writer from the one before.
+   * Ask `flush` when it is kept. Throws `RangeError` unless it is larger, `LogFailed` when the log is poisoned.
+   */
+  readonly beginEpoch: (epoch: number) => void
+  /** Ends all appending for good, because another writer has begun `epoch`: what is not acknowledged yet never will be. */
+  readonly fence: (epoch: number) => void
+  /** Makes `retain` keep the segment with this sequence and all later ones; `undefined` holds nothing. Answers how to stop. */
+  readonly hold: (keepFrom: () => number | undefined) => () => void
   /** Answers when the record of this sequence holds the durability class; all who wait for one write or sync share it. */
   readonly durable: (sequence: number) => Effect.Effect<void, LogFailed>
   /** Writes, and at class `disk` syncs, everything appended so far without waiting for a timer. */

@@ -24,6 +24,8 @@ export class Segment {
   sealed = false
   /** True when its last batch says that all before it is synced. */
   endsInCheckpoint = false
+  /** Epoch of its last batch; of a segment known by its index only, the epoch it was made in. */
+  lastEpoch: number
   /** Its handle for reading, opened when it is first read. */
   file: number | undefined
 
@@ -32,6 +34,7 @@ export class Segment {
     this.header = header
     this.nextSequence = header.baseSequence
     this.tailChain = header.previousChain
+    this.lastEpoch = header.epoch
     this.index = new SegmentIndex(indexSpacing)
   }
 
@@ -57,6 +60,7 @@ export class Segment {
     this.nextSequence = batch.baseSequence + batch.span
     this.tailChain = batch.headerCrc
     this.endsInCheckpoint = isCheckpoint(batch)
+    this.lastEpoch = batch.epoch
   }
 }
 
