@@ -36,7 +36,13 @@ export const start = (...args: ReadonlyArray<string>) => {
       child.once("close", () => resolve())
       look()
     })
-  return { pid: child.pid ?? 0, kill: (signal: NodeJS.Signals) => child.kill(signal), ended, says }
+  return {
+    pid: child.pid ?? 0,
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
+    ended,
+    says,
+    output: () => stdout
+  }
 }
 
 /** A run to its end, whose one JSON object is the answer. */

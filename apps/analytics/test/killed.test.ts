@@ -98,13 +98,13 @@ describe("a directory that is in use", () => {
 describe("Ctrl-C", () => {
   it("ends a live run, and leaves a directory that can be used at once", async () => {
     using directory = Analytics.temporaryDirectory()
-    const run = Analytics.start("--data", directory.path, "--speed", "100000")
+    const run = Analytics.start("--port", "0", "--data", directory.path, "--speed", "100000")
     await wait(1500)
     run.kill("SIGINT")
     const { code, signal } = await run.ended
     assert.isTrue(code === 130 || code === 0 || signal === "SIGINT", `exit ${code}, signal ${signal}`)
     assert.deepStrictEqual(running(directory.path), [])
-    const again = Analytics.start("--data", directory.path, "--speed", "100000")
+    const again = Analytics.start("--port", "0", "--data", directory.path, "--speed", "100000")
     await wait(1500)
     again.kill("SIGINT")
     assert.notInclude((await again.ended).stderr, "in use")

@@ -1,31 +1,12 @@
-import { existsSync } from "node:fs"
-import { type Browser, chromium } from "playwright-core"
+import { hasBrowser, launch } from "@troupe/vitest/browser"
+import type { Browser } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import * as Orders from "./OrdersProcess.ts"
-
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
-const hasBrowser = existsSync(executablePath)
-if (!hasBrowser) {
-  const message = `No browser at ${executablePath}: install Chromium or name one with CHROMIUM.`
-  if (process.env["CI"] === "true") throw new Error(message)
-  process.stderr.write(`\nSKIPPED: the tests of the page. ${message}\n`)
-}
 
 describe.skipIf(!hasBrowser)("the page", () => {
   let browser: Browser
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync"
-      ]
-    })
+    browser = await launch()
   })
   afterAll(() => browser?.close())
 

@@ -1,0 +1,23 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Progress } from "../src/index.ts"
+
+describe("Progress", () => {
+  it("says how far, how fast and how long still", () => {
+    assert.strictEqual(
+      Progress.render("replay", { done: 50, total: 200 }, 10_000, 4),
+      "replay  █░░░  25%  50/200  5/s  30 s left"
+    )
+  })
+
+  it("promises nothing that does not move", () => {
+    assert.strictEqual(
+      Progress.render("replay", { done: 0, total: 200 }, 5_000, 4),
+      "replay  ░░░░   0%  0/200  0/s  never"
+    )
+  })
+
+  it("is done at the end, also of nothing", () => {
+    assert.include(Progress.render("replay", { done: 200, total: 200 }, 1_000), "done")
+    assert.include(Progress.render("replay", { done: 0, total: 0 }, 0), "100%")
+  })
+})
