@@ -45,9 +45,24 @@ export const sweepRemoved = (directory: string): void => {
   }
 }
 
+/** A small file says what nobody wrote there. */
+export class DamagedFile extends Error {
+  constructor(file: string, what: string) {
+    super(`${file} ${what}`)
+    this.name = "DamagedFile"
+  }
+}
+
 /** The value in a JSON file; `undefined` when there is no file. */
-export const readJson = (file: string): unknown =>
-  fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, "utf8")) : undefined
+export const readJson = (file: string): unknown => {
+  if (!fs.existsSync(file)) return undefined
+  const content = fs.readFileSync(file, "utf8")
+  try {
+    return JSON.parse(content)
+  } catch {
+    throw new DamagedFile(file, "is not JSON: it was damaged or edited. Restore it from a backup")
+  }
+}
 
 /** Puts a JSON file there, whole or not at all, and durable. */
 export const writeJson = (file: string, value: unknown): void => {

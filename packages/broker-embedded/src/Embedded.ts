@@ -19,6 +19,8 @@ export interface EmbeddedOptions {
    * sync a group. There is no default.
    */
   readonly durability: "os" | "disk"
+  /** Bytes of a topic's records after which the next file begins; dropped records give disk space back a file at a time. Default 64 MiB. */
+  readonly segmentBytes?: number
 }
 
 const lock = (directory: string) =>
@@ -45,8 +47,8 @@ export const layer = (options: EmbeddedOptions): Layer.Layer<Broker, DirectoryHe
     Effect.gen(function* () {
       const directory = path.resolve(options.directory)
       yield* lock(directory)
-      const { durability } = options
-      const storage = yield* makeFileStorage({ directory, durability })
+      const { durability, segmentBytes = 64 * 1024 * 1024 } = options
+      const storage = yield* makeFileStorage({ directory, durability, segmentBytes })
       return yield* makeLocalBroker(storage, { backend: "embedded", durability })
     })
   )

@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import {
+  DamagedFile,
   makeDirectory,
   readJson,
   removeDirectory,
@@ -33,16 +34,25 @@ interface TopicFile {
   readonly settings: Partial<TopicSettings> & Pick<TopicSettings, "name" | "discard" | "dedupeWindowMillis">
 }
 
-const settingsIn = (file: TopicFile): TopicSettings => ({
-  name: file.settings.name,
-  maxAgeMillis: file.settings.maxAgeMillis,
-  maxBytes: file.settings.maxBytes,
-  maxRecords: file.settings.maxRecords,
-  maxRecordsPerSubject: file.settings.maxRecordsPerSubject,
-  maxRecordBytes: file.settings.maxRecordBytes,
-  discard: file.settings.discard,
-  dedupeWindowMillis: file.settings.dedupeWindowMillis
-})
+const settingsIn = (path: string, { settings, version }: TopicFile): TopicSettings => {
+  if (version !== formatVersion) {
+    throw new DamagedFile(
+      path,
+      `is of format version ${version}, this code reads ${formatVersion}: upgrade @troupe/broker-embedded`
+    )
+  }
+  // Every key, also those that JSON leaves out because they are undefined.
+  return {
+    name: settings.name,
+    maxAgeMillis: settings.maxAgeMillis,
+    maxBytes: settings.maxBytes,
+    maxRecords: settings.maxRecords,
+    maxRecordsPerSubject: settings.maxRecordsPerSubject,
+    maxRecordBytes: settings.maxRecordBytes,
+    discard: settings.discard,
+    dedupeWindowMillis: settings.dedupeWindowMillis
+  }
+}
 
 /** What the topic has lost to a power cut at class `os`, its subscriptions cannot have seen. */
 const within = (snapshot: SubscriptionSnapshot, lastSequence: number): SubscriptionSnapshot =>
@@ -62,9 +72,10 @@ const within = (snapshot: SubscriptionSnapshot, lastSequence: number): Subscript
 export const makeFileStorage = (options: {
   readonly directory: string
   readonly durability: Exclude<Durability, "memory">
+  readonly segmentBytes: number
 }): Effect.Effect<LocalStorage, BrokerError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { directory, durability } = options
+    const { directory, durability, segmentBytes } = options
     const scope = yield* Effect.scope
     const root = path.join(directory, "topics")
     const scopes = new Map<string, Scope.Closeable>()
@@ -83,11 +94,11 @@ export const makeFileStorage = (options: {
       Effect.gen(function* () {
         const operation = `open topic ${settings.name}`
         const log = yield* Effect.mapError(
-          Log.open({ directory: path.join(home, "records"), durability }),
+          Log.open({ directory: path.join(home, "records"), durability, segmentBytes }),
           (error) => storageFailed(error, operation)
         )
         // Made after the log, so ended before it is closed: nothing touches its files after that.
-        const records = new TopicLog(log, yield* FiberSet.makeRuntime<never>())
+        const records = new TopicLog(log, segmentBytes, yield* FiberSet.makeRuntime<never>())
         const index = new TopicIndex(settings, () => records.dropped())
         yield* onFiles(operation, () => records.rebuild(index))
         const subscriptions = makeSubscriptions(path.join(home, "subscriptions"), yield* Effect.scope)
@@ -166,7 +177,7 @@ export const makeFileStorage = (options: {
           const operation = `open topic ${wanted.name}`
           const settings = yield* onFiles(operation, () => {
             const found = readJson(file) as TopicFile | undefined
-            if (found !== undefined) return settingsIn(found)
+            if (found !== undefined) return settingsIn(file, found)
             makeDirectory(home)
             writeJson(file, { version: formatVersion, settings: wanted } satisfies TopicFile)
             return wanted

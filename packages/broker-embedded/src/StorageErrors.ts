@@ -2,13 +2,14 @@ import { BrokerError, StorageFailed } from "@troupe/broker"
 import { StoreFailure } from "@troupe/broker/backend"
 import { LogCorrupt, type LogError, LogFailed, LogUnsupported } from "@troupe/storage/log"
 import * as Effect from "effect/Effect"
+import { DamagedFile } from "./Directories.ts"
 
 /** True for the failures that a log answers or throws. */
 export const isLogError = (error: unknown): error is LogError =>
   error instanceof LogFailed || error instanceof LogCorrupt || error instanceof LogUnsupported
 
 const isSystemError = (error: unknown): error is Error =>
-  error instanceof Error && "code" in error && "syscall" in error
+  error instanceof DamagedFile || (error instanceof Error && "code" in error && "syscall" in error)
 
 /** What a failure of files says to the caller of the broker. */
 export const storeFailure = (error: LogError | Error): StoreFailure =>

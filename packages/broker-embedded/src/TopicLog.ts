@@ -16,8 +16,8 @@ import { decodeExtras, encodeExtras } from "./RecordExtras.ts"
 import { failureOf, storeFailure } from "./StorageErrors.ts"
 
 const readBytes = 256 * 1024
-/** So many dropped records may pass before full segments are looked at again. */
-const trimEvery = 10_000
+/** So many dropped records may pass before full segments are looked at again, also when nothing is appended. */
+const dropsPerTrim = 1_000
 
 const noHeaders = {}
 const utf8 = new TextEncoder()
@@ -71,12 +71,20 @@ export class TopicLog {
   private submitted: Array<Submitted> = []
   private readonly recent = new RecentRecords()
   private readonly chunks = new RecentChunks()
+  private readonly segmentBytes: number
+  private bytesSinceTrim = 0
   private dropsSinceTrim = 0
   private trimming = false
+  private trimAgain = false
   private index: TopicIndex | undefined
 
-  constructor(log: WritableLog, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>) {
+  constructor(
+    log: WritableLog,
+    segmentBytes: number,
+    fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  ) {
     this.log = log
+    this.segmentBytes = segmentBytes
     this.fork = fork
     log.onAdvance(() => this.advance())
   }
@@ -106,7 +114,11 @@ export class TopicLog {
     } catch (error) {
       return failureOf(error)
     }
-    for (const record of records) this.recent.add(record)
+    for (const record of records) {
+      this.recent.add(record)
+      this.bytesSinceTrim += record.data.length
+    }
+    if (this.bytesSinceTrim >= this.segmentBytes) this.trim()
     return this.submit(this.log.nextSequence - 1)
   }
 
@@ -146,7 +158,7 @@ export class TopicLog {
 
   /** A record is not in the index any more; now and then the segments without any are removed. */
   dropped(): void {
-    if (++this.dropsSinceTrim >= trimEvery) this.trim()
+    if (++this.dropsSinceTrim >= dropsPerTrim) this.trim()
   }
 
   private readFromLog(sequence: number): TopicRecord | StoreFailure {
@@ -162,20 +174,24 @@ export class TopicLog {
 
   private trim(): void {
     this.dropsSinceTrim = 0
+    this.bytesSinceTrim = 0
     const { index } = this
-    if (index === undefined || this.trimming || this.log.failure !== undefined) return
+    if (index === undefined || this.log.failure !== undefined) return
+    if (this.trimming) {
+      this.trimAgain = true
+      return
+    }
     this.trimming = true
-    this.fork(
-      Effect.match(this.log.retain({ below: index.records.first }), {
-        onSuccess: () => {
-          this.trimming = false
-        },
-        // Disk space that is not given back fails nobody; the next drops try again.
-        onFailure: () => {
-          this.trimming = false
-        }
-      })
-    )
+    const after = () => {
+      this.trimming = false
+      if (!this.trimAgain) return
+      this.trimAgain = false
+      this.trim()
+    }
+    // Flushed first: what dropped the old records (a newer one, a purge) must not be lost when they are gone.
+    const retained = Effect.andThen(this.log.flush, this.log.retain({ below: index.records.first }))
+    // Disk space that is not given back fails nobody: what is wrong with the disk, the next append tells.
+    this.fork(Effect.match(retained, { onSuccess: after, onFailure: after }))
   }
 
   private submit(sequence: number): number {
