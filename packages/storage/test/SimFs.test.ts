@@ -3,10 +3,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { count, firstSeed } from "@troupe/vitest/counts"
+import { vi } from "vitest"
 import type { FileSystem } from "../src/disk/FileSystem.ts"
 import { nodeFileSystem } from "../src/disk/NodeFileSystem.ts"
 import { SimFs, seeded } from "../src/disk/SimFs.ts"
 import { readWhole, replaceFile } from "../src/disk/WholeFile.ts"
+
+// The long counts take minutes.
+vi.setConfig({ testTimeout: count({ quick: 60_000, long: 1_800_000 }) })
 
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
 

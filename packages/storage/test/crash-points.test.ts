@@ -2,9 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { count, firstSeed } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { vi } from "vitest"
 import { type Loss, type SimFaults, SimFs } from "../src/disk/SimFs.ts"
 import type { LogOptions } from "../src/log.ts"
 import { check, linesIn, program, type Witness, withLog, witness } from "./sim-log.ts"
+
+// The long counts take minutes.
+vi.setConfig({ testTimeout: count({ quick: 60_000, long: 1_800_000 }) })
 
 type Options = Omit<LogOptions, "directory">
 

@@ -2,11 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { count, firstSeed } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { vi } from "vitest"
 import { FileSystem } from "../src/disk/FileSystem.ts"
 import { SimFs, seeded } from "../src/disk/SimFs.ts"
 import { segmentName } from "../src/log/LogFiles.ts"
 import { Log, type LogOptions } from "../src/log.ts"
 import { directory, linesIn, recordOf, withLog } from "./sim-log.ts"
+
+// The long counts take minutes.
+vi.setConfig({ testTimeout: count({ quick: 60_000, long: 1_800_000 }) })
 
 const options: Omit<LogOptions, "directory"> = {
   durability: "disk",

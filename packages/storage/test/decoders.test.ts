@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { count, firstSeed } from "@troupe/vitest/counts"
+import { vi } from "vitest"
 import { seeded } from "../src/disk/SimFs.ts"
 import { batchHeaderBytes, isBodyValid, readBatchHeader } from "../src/log/BatchHeader.ts"
 import { type BatchView, learnSubjects, viewBatch } from "../src/log/BatchView.ts"
@@ -12,6 +13,9 @@ import { decodeSegmentHeader, encodeSegmentHeader, segmentHeaderBytes } from "..
 import { SubjectDictionary } from "../src/log/SubjectDictionary.ts"
 import { SubjectFilter } from "../src/log.ts"
 import { recordOf } from "./sim-log.ts"
+
+// The long counts take minutes.
+vi.setConfig({ testTimeout: count({ quick: 60_000, long: 1_800_000 }) })
 
 const logId = { low: 7, high: 9 }
 const seed = logIdSeed(logId)

@@ -3,9 +3,13 @@ import { count, firstSeed } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { vi } from "vitest"
 import { SimFs, seeded } from "../src/disk/SimFs.ts"
 import { type Log, type LogRecord, SubjectFilter } from "../src/log.ts"
 import { lineOf, linesIn, program, recordOf, withLog, witness } from "./sim-log.ts"
+
+// The long counts take minutes.
+vi.setConfig({ testTimeout: count({ quick: 60_000, long: 1_800_000 }) })
 
 const options = { durability: "os", segmentBytes: 2500, batchRecords: 7, batchBytes: 4096 } as const
 
