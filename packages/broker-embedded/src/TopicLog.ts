@@ -118,8 +118,10 @@ export class TopicLog {
       this.recent.add(record)
       this.bytesSinceTrim += record.data.length
     }
+    const ticket = this.submit(this.log.nextSequence - 1)
+    // After the ticket: trimming flushes, and what that makes durable is reported by ticket.
     if (this.bytesSinceTrim >= this.segmentBytes) this.trim()
-    return this.submit(this.log.nextSequence - 1)
+    return ticket
   }
 
   remove(removal: Removal): number | StoreFailure {
