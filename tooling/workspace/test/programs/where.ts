@@ -1,6 +1,4 @@
 // Says how it was started. Waits with --wait until a signal ends it, and then takes its leave.
-console.log(JSON.stringify({ pid: process.pid, directory: process.cwd(), args: process.argv.slice(2) }))
-
 if (process.argv.includes("--wait")) {
   const alive = setInterval(() => {}, 1_000)
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -10,3 +8,6 @@ if (process.argv.includes("--wait")) {
     })
   }
 }
+
+// Last: whoever reads this may send the signal.
+console.log(JSON.stringify({ pid: process.pid, directory: process.cwd(), args: process.argv.slice(2) }))
