@@ -209,6 +209,23 @@ describe("a poisoned log", () => {
   )
 })
 
+describe("opening", () => {
+  it.effect("the same directory twice in one process is refused; after the first is closed it opens", () => {
+    const fs = new SimFs(1)
+    return Effect.gen(function* () {
+      const second = withLog(fs, { durability: "os" }, (log) => Effect.succeed(log.nextSequence))
+      const failure = yield* withLog(fs, { durability: "os" }, (log) =>
+        Effect.gen(function* () {
+          yield* log.durable(log.append(one(1)))
+          return yield* Effect.flip(second)
+        })
+      )
+      assert.strictEqual(failure._tag === "LogFailed" && failure.code, "EBUSY")
+      assert.strictEqual(yield* second, 2)
+    })
+  })
+})
+
 describe("appending", () => {
   it.effect("keeps every part of a record; the caller may reuse its buffers at once", () =>
     withLog(new SimFs(1), { durability: "os" }, (log) =>

@@ -180,6 +180,37 @@ describe("L9 filter equivalence: a filtered read is the filter of the full read"
     })
   )
 
+  it.effect("a filtered follower that nothing concerns sleeps at the end, also behind a fresh segment", () =>
+    withLog(new SimFs(1), options, (log) =>
+      Effect.gen(function* () {
+        const filter = new SubjectFilter((subject) => subject === "rare")
+        let reads = 0
+        const found = yield* Effect.forkChild(
+          log.follow(1, { filter }).pipe(
+            Stream.tap(() => Effect.sync(() => reads++)),
+            Stream.flatMap((batch) =>
+              Stream.fromArray(Array.from(batch.select(filter), (row) => batch.sequence(row)))
+            ),
+            Stream.take(1),
+            Stream.runCollect
+          ),
+          { startImmediately: true }
+        )
+        for (let round = 0; round < 20; round++) {
+          for (let i = 0; i < 5; i++)
+            log.append({ value: new Uint8Array(200), timeMillis: 1, subject: "common" })
+          yield* log.roll
+          yield* Effect.yieldNow
+        }
+        yield* Effect.repeat(Effect.yieldNow, { times: 100 })
+        assert.isAtMost(reads, 40, "a follower with nothing to do was busy")
+        log.append({ value: new Uint8Array(1), timeMillis: 1, subject: "rare" })
+        yield* log.flush
+        assert.deepStrictEqual(yield* Fiber.join(found), [101])
+      })
+    )
+  )
+
   it.effect("a filter that was used goes on to take subjects that come later", () =>
     withLog(new SimFs(1), options, (log) =>
       Effect.gen(function* () {

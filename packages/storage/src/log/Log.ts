@@ -64,6 +64,21 @@ const mistakeIn = (options: LogOptions): string | undefined => {
   return undefined
 }
 
+const opened = new WeakMap<FileSystem, Set<string>>()
+
+/** Two writers in one process would overwrite each other: the second is told. Other processes are for the owner's lock. */
+const claim = (fs: FileSystem, directory: string): Effect.Effect<unknown, LogFailed, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.suspend(() => {
+      const held = opened.get(fs) ?? new Set()
+      opened.set(fs, held)
+      if (held.has(directory))
+        return Effect.fail(new LogFailed({ operation: "open", file: directory, code: "EBUSY" }))
+      return Effect.sync(() => held.add(directory))
+    }),
+    () => Effect.sync(() => opened.get(fs)?.delete(directory))
+  )
+
 /**
  * Opens a log to write and read, making it when it is not there; closing the scope writes, syncs and closes it.
  *
@@ -77,6 +92,7 @@ const open = Effect.fn("Log.open")(function* (
   if (mistake !== undefined) return yield* Effect.die(new TypeError(mistake))
   const { directory, durability } = options
   const fs = yield* FileSystem
+  yield* claim(fs, directory)
   const nowMillis = yield* Clock.currentTimeMillis
   const logId = {
     low: yield* Random.nextIntBetween(0, 0xffff_ffff),
@@ -108,7 +124,7 @@ const open = Effect.fn("Log.open")(function* (
         archive: options.archive
       })
     }),
-    (opened) => opened.close
+    (acquired) => acquired.close
   )
   log.keptBy(yield* keep(log, directory, fsync, options.lingerMillis ?? 0))
   return log

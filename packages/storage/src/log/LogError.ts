@@ -49,7 +49,7 @@ export class LogFailed extends Schema.TaggedError<LogFailed>()("LogFailed", {
   operation: Schema.String,
   /** The file or directory. */
   file: Schema.String,
-  /** The system's code: `ENOSPC`, `EIO`, …; `CLOSED` after the log was closed, `FENCED` after another writer took over. */
+  /** The system's code: `ENOSPC`, `EIO`, …; `CLOSED` after the log was closed, `EBUSY` when this process has it open, `FENCED` after another writer took over. */
   code: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
@@ -59,9 +59,11 @@ export class LogFailed extends Schema.TaggedError<LogFailed>()("LogFailed", {
         ? "Keep the scope that Log.open ran in open for as long as the log is used."
         : this.code === "FENCED"
           ? "Append to the log of the new writer; this one can only be read, or become its replica."
-          : this.code === "ENOSPC"
-            ? "Free space on the disk, then open the log again."
-            : "Look after the disk, then open the log again."
+          : this.code === "EBUSY"
+            ? "It is open in this process: use the log that the first Log.open answered."
+            : this.code === "ENOSPC"
+              ? "Free space on the disk, then open the log again."
+              : "Look after the disk, then open the log again."
     return `${this.operation} ${this.file}: ${this.code}. What was not acknowledged may be lost. ${remedy}`
   }
 }

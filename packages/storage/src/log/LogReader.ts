@@ -59,8 +59,10 @@ export class LogReader {
     for (let k = this.segmentOf(from); k < this.segments.length; k++) {
       const segment = this.segments[k] as Segment
       if (segment.baseSequence >= end) break
-      const isLast = k === this.segments.length - 1
-      if (filter !== undefined && !isLast && !filter.wantsAnyOf(segment.subjects)) continue
+      // The last batch there is to see is never passed over: the reader goes on from what it was shown.
+      const next = this.segments[k + 1]
+      const isPassed = next !== undefined && next.baseSequence < end
+      if (filter !== undefined && isPassed && !filter.wantsAnyOf(segment.subjects)) continue
       const spent = this.readSegment(segment, from, budget, end, out)
       budget -= spent
       if (budget <= 0) break
@@ -70,21 +72,24 @@ export class LogReader {
 
   /** Every batch of records and of the owner's controls, in file order, in groups of about `maxBytes`. */
   *scan(from: number, maxBytes: number): Generator<ReadonlyArray<BatchView>, void, void> {
-    for (let k = this.segmentOf(from); k < this.segments.length; k++) {
-      const segment = this.segments[k] as Segment
-      let position = segment.index.locate(from - segment.baseSequence)
-      while (position >= 0 && position < segment.size) {
+    let segment = this.segments[this.segmentOf(from)]
+    while (segment !== undefined) {
+      const current: Segment = segment
+      let position = current.index.locate(from - current.baseSequence)
+      while (position >= 0 && position < current.size) {
         const group: Array<BatchView> = []
-        const chunk = this.chunk(segment, position, maxBytes)
-        position = this.each(segment, chunk, (header, at) => {
+        const chunk = this.chunk(current, position, maxBytes)
+        position = this.each(current, chunk, (header, at) => {
           const past = isControl(header)
             ? controlKindOf(header) !== controlKind.owner || header.baseSequence < from
             : header.baseSequence + header.span <= from
-          if (!past) group.push(this.viewOf(segment, chunk, at, header, from))
+          if (!past) group.push(this.viewOf(current, chunk, at, header, from))
           return true
         })
         if (group.length > 0) yield group
       }
+      // Retention may have taken segments away while the consumer had the turn.
+      segment = this.segments.find((s) => s !== current && s.baseSequence >= current.nextSequence)
     }
   }
 
