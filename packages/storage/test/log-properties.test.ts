@@ -31,7 +31,8 @@ const fill = (log: Log, seed: number, records: number) =>
       lines.push(lineOf(record))
       times.push(timeMillis)
       if (random() < 0.1) yield* log.flush
-      if (random() < 0.05) log.appendControl({ value: new Uint8Array([n]), timeMillis })
+      if (random() < 0.05)
+        log.appendControl({ value: new Uint8Array(1 + Math.floor(random() * 600)), timeMillis })
     }
     yield* log.flush
     return { lines, times, random }
@@ -97,6 +98,9 @@ describe("L4 stability: a record reads the same until retention removed it, and 
   )
 })
 
+/** Several index entries in each segment. */
+const indexed = { ...options, segmentBytes: 6000, indexBytes: 300 }
+
 describe("L6 index soundness: seeking equals the linear scan", () => {
   it.effect(
     "by sequence, in chunks of any size, and by time, also when times step back; reopened with and without indexes",
@@ -126,17 +130,17 @@ describe("L6 index soundness: seeking equals the linear scan", () => {
               )
             }
           }
-          const { lines, times, random } = yield* withLog(fs, options, (log) =>
+          const { lines, times, random } = yield* withLog(fs, indexed, (log) =>
             Effect.tap(fill(log, seed, 300), (filled) =>
               Effect.sync(() => sought(log, filled.lines, filled.times, filled.random))
             )
           )
-          yield* withLog(fs, options, (log) => Effect.sync(() => sought(log, lines, times, random)))
+          yield* withLog(fs, indexed, (log) => Effect.sync(() => sought(log, lines, times, random)))
           const bare = new SimFs(seed)
           bare.makeDirectory("/data")
           bare.makeDirectory("/data/log")
           for (const [path, bytes] of fs.files()) if (!path.endsWith(".idx")) bare.put(path, bytes)
-          yield* withLog(bare, options, (log) =>
+          yield* withLog(bare, indexed, (log) =>
             Effect.sync(() => {
               assert.isAbove(log.recovery.rebuiltIndexes.length, 1)
               sought(log, lines, times, random)
@@ -185,9 +189,20 @@ describe("L9 filter equivalence: a filtered read is the filter of the full read"
       Effect.gen(function* () {
         const filter = new SubjectFilter((subject) => subject === "rare")
         let reads = 0
+        const read = log.read.bind(log)
+        Object.assign(log, {
+          read: (from: number, maxBytes: number) => {
+            reads++
+            return read(from, maxBytes, filter)
+          }
+        })
+        for (let round = 0; round < 20; round++) {
+          for (let i = 0; i < 5; i++)
+            log.append({ value: new Uint8Array(200), timeMillis: 1, subject: "common" })
+          yield* log.roll
+        }
         const found = yield* Effect.forkChild(
           log.follow(1, { filter }).pipe(
-            Stream.tap(() => Effect.sync(() => reads++)),
             Stream.flatMap((batch) =>
               Stream.fromArray(Array.from(batch.select(filter), (row) => batch.sequence(row)))
             ),
@@ -196,14 +211,8 @@ describe("L9 filter equivalence: a filtered read is the filter of the full read"
           ),
           { startImmediately: true }
         )
-        for (let round = 0; round < 20; round++) {
-          for (let i = 0; i < 5; i++)
-            log.append({ value: new Uint8Array(200), timeMillis: 1, subject: "common" })
-          yield* log.roll
-          yield* Effect.yieldNow
-        }
         yield* Effect.repeat(Effect.yieldNow, { times: 100 })
-        assert.isAtMost(reads, 40, "a follower with nothing to do was busy")
+        assert.isAtMost(reads, 25, "a follower with nothing to do was busy")
         log.append({ value: new Uint8Array(1), timeMillis: 1, subject: "rare" })
         yield* log.flush
         assert.deepStrictEqual(yield* Fiber.join(found), [101])

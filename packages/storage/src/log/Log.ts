@@ -40,6 +40,8 @@ export interface LogOptions {
   readonly batchRecords?: number
   /** How long an open batch waits for more before it is written; default 0: until the end of the turn. */
   readonly lingerMillis?: number
+  /** Bytes between two entries of a segment's index; default 32 KiB. */
+  readonly indexBytes?: number
   /** Gets each full segment before retention removes it; when it fails the segment stays and `retain` fails. */
   readonly archive?: (segment: SealedSegment) => Effect.Effect<void, unknown>
 }
@@ -47,7 +49,7 @@ export interface LogOptions {
 /** An open log. */
 export type Log = WritableLog
 
-const indexSpacing = 32 * 1024
+const indexBytesDefault = 32 * 1024
 const heapBytes = 256 * 1024
 const segmentBytesMax = 1024 * 1024 * 1024
 
@@ -58,6 +60,7 @@ const mistakeIn = (options: LogOptions): string | undefined => {
   if (!(segmentBytes >= 1 && segmentBytes <= segmentBytesMax))
     return `segmentBytes is 1 to ${segmentBytesMax}`
   if (!(batchBytes >= 1 && batchBytes <= segmentBytesMax / 4)) return "batchBytes is 1 to 256 MiB"
+  if (!((options.indexBytes ?? 1) >= 1)) return "indexBytes is at least 1"
   if (!(batchRecords >= 1 && batchRecords <= 1 << 20)) return "batchRecords is 1 to 1048576"
   if (new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1)
     return "a big-endian machine cannot map the columns"
@@ -90,7 +93,7 @@ const open = Effect.fn("Log.open")(function* (
 ): Effect.fn.Return<Log, LogError, Scope.Scope> {
   const mistake = mistakeIn(options)
   if (mistake !== undefined) return yield* Effect.die(new TypeError(mistake))
-  const { directory, durability } = options
+  const { directory, durability, indexBytes: indexSpacing = indexBytesDefault } = options
   const fs = yield* FileSystem
   yield* claim(fs, directory)
   const nowMillis = yield* Clock.currentTimeMillis
@@ -139,7 +142,7 @@ const openReadOnly = Effect.fn("Log.openReadOnly")(function* (options: {
 }): Effect.fn.Return<ReadOnlyLog, LogError, Scope.Scope> {
   const fs = yield* FileSystem
   const { directory } = options
-  const found = yield* attemptAt("open", directory, () => surveyReadable(fs, directory, indexSpacing))
+  const found = yield* attemptAt("open", directory, () => surveyReadable(fs, directory, indexBytesDefault))
   const { damage, segments } = found
   const last = segments[segments.length - 1]
   if (last === undefined) return yield* new LogFailed({ operation: "open", file: directory, code: "ENOENT" })
