@@ -2,30 +2,29 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 
-/** What the guardian reports about one server. */
+/** What the guardian reports. */
 type Report =
   | { readonly event: "started"; readonly node: string; readonly pid: number }
-  | {
-      readonly event: "exited"
-      readonly node: string
-      readonly code: number | null
-      readonly signal: string | null
-    }
+  | { readonly event: "exited"; readonly node: string }
+  | { readonly event: "busy"; readonly pid: number }
 
 /**
  * The app's side of `guardian-process.ts`: starts and signals servers through it. Once this process is gone, whatever ended it,
- * the guardian kills the servers and removes `temporary`.
+ * the guardian ends the servers and removes a temporary directory. A kept one serves one process at a time.
  */
 export class Guardian {
   readonly #child: ChildProcess
   readonly #pids = new Map<string, number>()
   readonly #waiting = new Set<() => void>()
+  readonly #directory: string
+  #busy: number | undefined
   #gone = false
 
-  constructor(temporary: string | undefined) {
+  constructor(directory: string, keeping: "temporary" | "kept") {
+    this.#directory = directory
     this.#child = spawn(
       process.execPath,
-      [join(import.meta.dirname, "guardian-process.ts"), ...(temporary === undefined ? [] : [temporary])],
+      [join(import.meta.dirname, "guardian-process.ts"), keeping, directory, `${process.pid}`],
       { detached: true, stdio: ["pipe", "pipe", "ignore"] }
     )
     const ended = () => {
@@ -46,7 +45,8 @@ export class Guardian {
     if (this.#child.stdout !== null) {
       createInterface({ input: this.#child.stdout }).on("line", (line) => {
         const report: Report = JSON.parse(line)
-        if (report.event === "started") this.#pids.set(report.node, report.pid)
+        if (report.event === "busy") this.#busy = report.pid
+        else if (report.event === "started") this.#pids.set(report.node, report.pid)
         else this.#pids.delete(report.node)
         this.#wake()
       })
@@ -58,11 +58,16 @@ export class Guardian {
     return this.#pids.get(node)
   }
 
-  /** Starts a server; answers false when it could not be started at all. */
-  async start(node: string, binary: string, args: ReadonlyArray<string>): Promise<boolean> {
-    this.#send({ op: "start", node, binary, args })
-    await this.#until(() => this.#pids.has(node), 10_000)
-    return this.#pids.has(node)
+  /** Starts a server. Fails when another process uses the directory, and when the program does not run. */
+  async start(node: string, binary: string, config: string): Promise<void> {
+    this.#send({ op: "start", node, binary, config })
+    await this.#until(() => this.#pids.has(node) || this.#busy !== undefined, 15_000)
+    if (this.#busy !== undefined) {
+      throw new Error(
+        `${this.#directory} is in use by process ${this.#busy}: stop that one, or give another directory`
+      )
+    }
+    if (!this.#pids.has(node)) throw new Error(`${binary} does not run`)
   }
 
   /** Sends a signal and waits until the server is gone. */

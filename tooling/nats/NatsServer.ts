@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { ConfigError } from "effect/Config"
@@ -18,7 +18,10 @@ export { NatsServerFailed, NatsServerMissing } from "./NatsServerError.ts"
 export interface StartOptions {
   /** 1 node (default) or a cluster of 3. */
   readonly cluster?: 1 | 3
-  /** Where the stores lie. Given: kept, and found again by the next start. Absent: temporary, and removed at the end. */
+  /**
+   * Where the stores lie. Given: kept, found again by the next start, and locked for this process. Absent: temporary, and
+   * removed at the end.
+   */
   readonly directory?: string
   /** Another program than `NatsServer.locate` finds, for tests of old releases. */
   readonly binary?: NatsBinary.NatsBinary
@@ -72,10 +75,11 @@ const startOn = Effect.fnUntraced(function* (binary: NatsBinary.NatsBinary, opti
   const names = options.cluster === 3 ? ["n1", "n2", "n3"] : ["n1"]
   const { directory, guardian } = yield* Effect.acquireRelease(
     Effect.promise(async () => {
+      if (options.directory !== undefined) await mkdir(options.directory, { recursive: true })
       const folder = options.directory ?? (await mkdtemp(join(tmpdir(), "troupe-nats-")))
       return {
         directory: folder,
-        guardian: new Guardian(options.directory === undefined ? folder : undefined)
+        guardian: new Guardian(folder, options.directory === undefined ? "temporary" : "kept")
       }
     }),
     ({ guardian }) => Effect.promise(() => guardian.stop())
@@ -88,11 +92,13 @@ const startOn = Effect.fnUntraced(function* (binary: NatsBinary.NatsBinary, opti
       jetstream: options.jetstream ?? true,
       lines: options.config ?? ""
     })
-    if (!(await guardian.start(node.name, binary.path, ["-c", config])))
-      throw new Error(`${binary.path} does not run`)
+    await guardian.start(node.name, binary.path, config)
   }
   const healthy = () => untilHealthy(ports, (name) => guardian.pid(name) !== undefined)
-  yield* attempt(() => Promise.all(ports.map(boot)).then(healthy), log)
+  // What did not start does not keep the directory: the next attempt needs it.
+  yield* attempt(() => Promise.all(ports.map(boot)).then(healthy), log).pipe(
+    Effect.onError(() => Effect.promise(() => guardian.stop()))
+  )
   const nodes = ports.map((node): NatsNode => {
     const kill = Effect.promise(() => guardian.kill(node.name, "SIGKILL"))
     return {

@@ -61,6 +61,7 @@ export const writeConfig = async (
     `server_name: ${node.name}`,
     `listen: "127.0.0.1:${node.client}"`,
     `http: "127.0.0.1:${node.monitor}"`,
+    `pid_file: ${JSON.stringify(join(folder, "pid"))}`,
     `log_file: ${JSON.stringify(join(folder, "log"))}`,
     config.lines
   ]

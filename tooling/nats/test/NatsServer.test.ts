@@ -32,6 +32,18 @@ const folderOf = async (pid: number): Promise<string> => {
   return join(arguments_[arguments_.indexOf("-c") + 1] ?? "", "../..")
 }
 
+/** A process of its own that starts a server and then waits. */
+const startApp = async (directory?: string) => {
+  const script = join(import.meta.dirname, "probe.ts")
+  const app = spawn(process.execPath, [script, ...(directory === undefined ? [] : [directory])], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  const line = await new Promise<string>((resolve) =>
+    createInterface({ input: app.stdout }).once("line", resolve)
+  )
+  return { app, ...(JSON.parse(line) as { readonly pid: number; readonly url: string }) }
+}
+
 const withManager = <A>(
   running: Running,
   use: (jsm: Awaited<ReturnType<typeof jetstreamManager>>) => Promise<A>
@@ -109,13 +121,7 @@ describe.runIf(hasServer)("NatsServer", () => {
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     it.effect(`the server and its store die with the app after ${signal}`, () =>
       Effect.promise(async () => {
-        const app = spawn(process.execPath, [join(import.meta.dirname, "probe.ts")], {
-          stdio: ["ignore", "pipe", "inherit"]
-        })
-        const line = await new Promise<string>((resolve) =>
-          createInterface({ input: app.stdout }).once("line", resolve)
-        )
-        const { pid } = JSON.parse(line) as { pid: number }
+        const { app, pid } = await startApp()
         const folder = await folderOf(pid)
         assert.isTrue(isAlive(pid))
         assert.isTrue(existsSync(folder))
@@ -126,6 +132,45 @@ describe.runIf(hasServer)("NatsServer", () => {
       })
     )
   }
+
+  it.effect("a kept store serves one process at a time, and the next one at once after kill -9", () =>
+    Effect.gen(function* () {
+      const directory = yield* Effect.acquireRelease(
+        Effect.promise(() => mkdtemp(join(tmpdir(), "troupe-nats-test-"))),
+        (folder) => Effect.promise(() => rm(folder, { recursive: true }))
+      )
+      const { app, pid, url } = yield* Effect.promise(() => startApp(directory))
+      yield* Effect.promise(async () => {
+        const connection = await connect({ servers: url })
+        await (await jetstreamManager(connection)).streams.add({ name: "S", subjects: ["s.>"] })
+        await connection.close()
+      })
+      const busy = yield* Effect.flip(Effect.scoped(NatsServer.start({ directory })))
+      assert.include(busy.message, `in use by process ${app.pid}`)
+      assert.isTrue(isAlive(pid), "the one that came second ended the first one's server")
+      app.kill("SIGKILL")
+      const running = yield* NatsServer.start({ directory })
+      assert.isFalse(isAlive(pid), "two servers on one store")
+      assert.deepStrictEqual(yield* withManager(running, (jsm) => jsm.streams.names().next()), ["S"])
+    })
+  )
+
+  it.effect("a server whose guardian was killed does not stay on the store", () =>
+    Effect.gen(function* () {
+      const directory = yield* Effect.acquireRelease(
+        Effect.promise(() => mkdtemp(join(tmpdir(), "troupe-nats-test-"))),
+        (folder) => Effect.promise(() => rm(folder, { recursive: true }))
+      )
+      const { app, pid } = yield* Effect.promise(() => startApp(directory))
+      app.kill("SIGSTOP")
+      const [guardian] = (yield* Effect.promise(() => readFile(join(directory, "lock"), "utf8"))).split(" ")
+      process.kill(Number(guardian), "SIGKILL")
+      app.kill("SIGKILL")
+      assert.isTrue(isAlive(pid))
+      yield* NatsServer.start({ directory })
+      assert.isTrue(yield* Effect.promise(() => gone(pid)))
+    })
+  )
 
   it.effect("Ctrl-C on the command line tool leaves nothing running", () =>
     Effect.promise(async () => {
