@@ -103,7 +103,7 @@ const indexed = { ...options, segmentBytes: 6000, indexBytes: 300 }
 
 describe("L6 index soundness: seeking equals the linear scan", () => {
   it.effect(
-    "by sequence, in chunks of any size, and by time, also when times step back; reopened with and without indexes",
+    "by sequence, in chunks of any size, by scan, and by time, also when times step back; reopened with and without indexes",
     () =>
       Effect.gen(function* () {
         for (const seed of seeds({ quick: 15, long: 400 })) {
@@ -115,7 +115,20 @@ describe("L6 index soundness: seeking equals the linear scan", () => {
             random: () => number
           ) => {
             assert.strictEqual(linesIn(log, 1 + Math.floor(random() * 5000)).size, lines.length - 1)
+            const all = [...log.scan({ maxBytes: 1000 })].flat()
+            assert.isTrue(all.some((batch) => batch.isControl))
+            const shape = (batches: typeof all) => batches.map((b) => [b.baseSequence, b.isControl, b.count])
             for (let i = 0; i < 40; i++) {
+              const start = 1 + Math.floor(random() * lines.length)
+              const scanned = [...log.scan({ from: start, maxBytes: 1 + Math.floor(random() * 3000) })].flat()
+              const expected = all.filter((b) =>
+                b.isControl ? b.baseSequence >= start : b.nextSequence > start
+              )
+              assert.deepStrictEqual(
+                shape(scanned),
+                shape(expected),
+                `TROUPE_SEED=${seed}, scan from ${start}`
+              )
               const from = 1 + Math.floor(random() * (lines.length - 1))
               const [batch] = log.read(from, 1 + Math.floor(random() * 3000))
               assert.strictEqual(batch?.sequence(batch.start), from, `TROUPE_SEED=${seed}`)

@@ -72,10 +72,11 @@ export class LogReader {
 
   /** Every batch of records and of the owner's controls, in file order, in groups of about `maxBytes`. */
   *scan(from: number, maxBytes: number): Generator<ReadonlyArray<BatchView>, void, void> {
-    let segment = this.segments[this.segmentOf(from)]
+    // A control lies between two records: the walk begins at the one before, which may be in the segment before.
+    let segment = this.segments[this.segmentOf(from - 1)]
     while (segment !== undefined) {
       const current: Segment = segment
-      let position = current.index.locate(from - current.baseSequence)
+      let position = current.index.locate(from - 1 - current.baseSequence)
       while (position >= 0 && position < current.size) {
         const group: Array<BatchView> = []
         const chunk = this.chunk(current, position, maxBytes)

@@ -44,8 +44,6 @@ export class SegmentIndex {
       if ((this.sequences[middle] as number) <= relativeSequence) low = middle
       else high = middle - 1
     }
-    // Batches without records share a sequence with what follows: begin at the first entry of that sequence.
-    while (low > 0 && this.sequences[low - 1] === this.sequences[low]) low--
     return this.length === 0 ? -1 : (this.positions[low] as number)
   }
 
