@@ -1,0 +1,21 @@
+export * as Archive from "./Archive.ts"
+export * as Batch from "./Batch.ts"
+export {
+  BatchError,
+  type BatchErrorReason,
+  BrokerFailed,
+  Damaged,
+  DiskFailed,
+  ExtractFailed,
+  Fenced,
+  Foreign,
+  Missing,
+  NotVerified,
+  QueryFailed,
+  RowMismatch,
+  SpeedTrimmed
+} from "./BatchError.ts"
+export * as Columns from "./Columns.ts"
+export { Disk } from "./Disk.ts"
+export * as Manifest from "./Manifest.ts"
+export { manifestOf } from "./ManifestFile.ts"
