@@ -97,6 +97,7 @@ export class OpenLog implements WritableLog {
 
   get raw(): RawLog {
     return {
+      directory: this.parts.directory,
       logId: this.writer.logId,
       segments: this.writer.segments,
       syncedPoint: this.writer.syncedPoint,

@@ -4,6 +4,8 @@ import type { Segment } from "./Segment.ts"
 
 /** A log as its files are: what shipping reads. The bytes below `syncedPoint` never change again. */
 export interface RawLog {
+  /** Where the files are. */
+  readonly directory: string
   readonly logId: LogId
   /** In order; the last is the one that is written to. The array and its segments are live: do not change them. */
   readonly segments: ReadonlyArray<Segment>

@@ -1,0 +1,13 @@
+export * as Ack from "./shipping/Ack.ts"
+export type { LostTail } from "./shipping/LogTail.ts"
+export { Primary, type PrimaryOptions, type ReplicaStatus } from "./shipping/Primary.ts"
+export { type Promoted, type PromotionOptions, promote } from "./shipping/Promotion.ts"
+export {
+  type FencedReplica,
+  type PromoteOptions,
+  Replica,
+  type ReplicaOptions,
+  type ReplicaReport
+} from "./shipping/Replica.ts"
+export { ShippingError, type ShippingErrorReason } from "./shipping/ShippingError.ts"
+export { inProcess, type Transport } from "./shipping/Transport.ts"
