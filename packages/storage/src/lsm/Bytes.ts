@@ -15,7 +15,7 @@ export const compareBytes = (
   rightStart: number,
   rightLength: number
 ): number => {
-  const shared = leftLength < rightLength ? leftLength : rightLength
+  const shared = Math.min(leftLength, rightLength)
   for (let i = 0; i < shared; i++) {
     const difference = (left[leftStart + i] as number) - (right[rightStart + i] as number)
     if (difference !== 0) return difference
