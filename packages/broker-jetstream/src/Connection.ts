@@ -39,7 +39,7 @@ export interface Tls {
 
 /** How to reach a NATS server. */
 export interface ConnectOptions {
-  /** URLs (`nats://host:port`), as a list or joined by commas. */
+  /** URLs (`nats://host:port`), as a list or joined by commas; `user:password@` or `token@` before the host are credentials. */
   readonly servers: string | ReadonlyArray<string>
   readonly credentials?: Credentials
   readonly tls?: Tls
@@ -65,10 +65,27 @@ const toList = (servers: string | ReadonlyArray<string>): Array<string> =>
     .map((url) => url.trim())
     .filter((url) => url !== "")
 
+/** A URL without the `user:password@` or `token@` it may bear, so that no message ever shows them. */
+const withoutUser = (url: string): string => url.replace(/^([a-z]+:\/\/)?[^@/]*@/i, "$1")
+
+/** The credentials in the first URL that bears any. */
+const userOf = (servers: ReadonlyArray<string>): Credentials | undefined => {
+  for (const url of servers) {
+    const [, user, , password] = /^(?:[a-z]+:\/\/)?([^:@/]*)(:([^@/]*))?@/i.exec(url) ?? []
+    if (user === undefined) continue
+    return password === undefined
+      ? { token: Redacted.make(decodeURIComponent(user)) }
+      : { user: decodeURIComponent(user), password: Redacted.make(decodeURIComponent(password)) }
+  }
+  return undefined
+}
+
 const clientOptions = Effect.fnUntraced(function* (options: ConnectOptions) {
-  const { credentials, tls } = options
+  const { tls } = options
+  const servers = toList(options.servers)
+  const credentials = options.credentials ?? userOf(servers)
   const client: ConnectionOptions = {
-    servers: toList(options.servers),
+    servers: servers.map(withoutUser),
     name: "troupe",
     maxReconnectAttempts: -1,
     reconnectTimeWait: 200,
@@ -124,7 +141,7 @@ const withoutJetStream = (cause: unknown): ConnectError =>
 
 const openClient = Effect.fnUntraced(function* (options: ConnectOptions) {
   const client = yield* clientOptions(options)
-  const servers = toList(options.servers)
+  const servers = toList(options.servers).map(withoutUser)
   if (servers.length === 0) {
     return yield* new ConnectError({
       reason: new InvalidOptions(),

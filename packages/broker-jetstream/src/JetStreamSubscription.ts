@@ -1,4 +1,4 @@
-import type { ConsumerInfo } from "@nats-io/jetstream"
+import { type ConsumerInfo, JetStreamApiError } from "@nats-io/jetstream"
 import { nanos } from "@nats-io/transport-node"
 import type {
   BrokerError,
@@ -110,21 +110,23 @@ export class JetStreamSubscription implements Subscription {
     function* (this: JetStreamSubscription, position) {
       const { connection, place } = this.context
       const sequence = yield* this.sequenceOf(position)
-      const moved = yield* Effect.result(this.move(sequence))
-      if (moved._tag === "Failure") {
-        if (!moved.failure.detail.includes(`(${resetRefused})`)) return yield* moved.failure
-        yield* this.remake(sequence)
-      }
+      if (!(yield* this.move(sequence))) yield* this.remake(sequence)
       yield* Exhausted.forget(connection, place, this.name, sequence)
       for (const queue of this.queues) queue.drop()
     }
   )
 
-  /** Makes the consumer stand before `sequence`. */
-  move(sequence: number): Effect.Effect<void, BrokerError> {
+  /** Makes the consumer stand before `sequence`; answers false when NATS cannot move it there. */
+  move(sequence: number): Effect.Effect<boolean, BrokerError> {
     const { connection, place } = this.context
-    return Effect.asVoid(
-      changing(this.operation, () => connection.manager.consumers.reset(place.stream, this.name, sequence))
+    return changing(this.operation, () =>
+      connection.manager.consumers.reset(place.stream, this.name, sequence).then(
+        () => true,
+        (cause) => {
+          if (cause instanceof JetStreamApiError && cause.code === resetRefused) return false
+          throw cause
+        }
+      )
     )
   }
 

@@ -103,15 +103,15 @@ export class JetStreamTopic implements Topic {
           )
         }
       }
-      const seq = yield* this.purgeBound(options)
-      if (seq === 0) return 0
+      const which = yield* this.purged(options)
+      if (which === undefined) return 0
       const filter =
         options.filter === undefined || options.filter === ">"
           ? {}
           : { filter: `${this.place.subjectPrefix}${options.filter}` }
       const { manager } = this.connection
       const answer = yield* changing(operation, () =>
-        manager.streams.purge(this.place.stream, { ...filter, seq })
+        manager.streams.purge(this.place.stream, { ...filter, ...which })
       )
       return answer.purged
     }
@@ -204,27 +204,31 @@ export class JetStreamTopic implements Topic {
   }
 
   /**
-   * The sequence below which to remove, never beyond the end (a purge beyond it would skip sequences); 0 for "nothing".
-   * NATS takes either a bound or a number to keep, so `keep` becomes a bound too.
+   * What NATS is to remove, which takes either a number to keep or a sequence to stay below; `undefined` for nothing. The
+   * sequence is never beyond the end, because a purge beyond it would skip sequences.
    */
-  private purgeBound(options: PurgeOptions): Effect.Effect<number, BrokerError> {
+  private purged(options: PurgeOptions) {
     return Effect.gen({ self: this }, function* () {
+      const { below, filter, keep = 0 } = options
+      if (keep > 0 && below === undefined) return { keep }
       const end = (yield* this.readings.lastSequence) + 1
-      const bound = Math.min(options.below ?? end, end)
-      const keep = options.keep ?? 0
-      if (bound <= 1) return 0
-      if (keep === 0) return bound
-      const filters = options.filter === undefined ? undefined : [options.filter]
-      const kept: Array<number> = []
-      yield* Stream.runForEachArray(
-        this.readings.read({ from: "first", to: bound - 1, ...(filters === undefined ? {} : { filters }) }),
-        (records) =>
-          Effect.sync(() => {
-            for (const { sequence } of records) kept.push(sequence)
-            if (kept.length > 2 * keep) kept.splice(0, kept.length - keep)
-          })
+      const bound = Math.min(below ?? end, end)
+      if (bound <= 1) return undefined
+      if (keep === 0) return { seq: bound }
+      const last: Array<number> = []
+      const read = this.readings.read({
+        from: "first",
+        to: bound - 1,
+        ...(filter === undefined ? {} : { filters: [filter] })
+      })
+      yield* Stream.runForEachArray(read, (records) =>
+        Effect.sync(() => {
+          for (const { sequence } of records) last.push(sequence)
+          if (last.length > 2 * keep) last.splice(0, last.length - keep)
+        })
       )
-      return kept.length <= keep && kept.length === 0 ? 0 : (kept.at(-keep) ?? kept[0] ?? 0)
+      const seq = last.at(-keep)
+      return seq === undefined ? undefined : { seq }
     })
   }
 }

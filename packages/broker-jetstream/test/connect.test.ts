@@ -120,6 +120,12 @@ describe.runIf(hasServer)("connecting to a real server", () => {
           assert.notInclude(failure.message, "wrong")
         }
         yield* opening(JetStream.layer({ servers, credentials: { token: Redacted.make("s3cret") } }))
+        yield* opening(JetStream.layer({ servers: url.replace("//", "//s3cret@") }))
+        const failure = yield* Effect.flip(
+          opening(JetStream.layer({ servers: url.replace("//", "//wr0ng@") }))
+        )
+        assert.strictEqual(failure.reason._tag, "Unauthorized")
+        assert.notInclude(failure.message, "wr0ng")
         yield* opening(JetStream.layerConfig()).pipe(
           Effect.provide(
             ConfigProvider.layer(ConfigProvider.fromUnknown({ NATS_URL: url, NATS_TOKEN: "s3cret" }))

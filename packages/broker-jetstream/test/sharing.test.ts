@@ -61,6 +61,33 @@ describe.runIf(hasServer)("sharing a server", () => {
     })
   )
 
+  it.live("a purge can be bounded and keep the last ones at the same time", () =>
+    Effect.gen(function* () {
+      const { servers } = yield* NatsServer.start()
+      const topic = yield* append(yield* JetStream.make({ servers }), "purge", [
+        "a",
+        "b",
+        "a",
+        "a",
+        "b",
+        "a",
+        "a"
+      ])
+      const left = Effect.map(Stream.runCollect(topic.read({ from: "first" })), (all) =>
+        all.map(({ sequence }) => sequence)
+      )
+      assert.strictEqual(yield* topic.purge({ filter: "a", below: 6, keep: 2 }), 1)
+      assert.deepStrictEqual(yield* left, [2, 3, 4, 5, 6, 7])
+      assert.strictEqual(yield* topic.purge({ below: 5, keep: 9 }), 0)
+      assert.strictEqual(yield* topic.purge({ below: 0 }), 0)
+      // A bound beyond the end must not skip sequences.
+      assert.strictEqual(yield* topic.purge({ below: 1_000_000 }), 6)
+      assert.deepStrictEqual(yield* left, [])
+      const next = yield* topic.append({ subject: "a", data: new Uint8Array(0) })
+      assert.strictEqual(next.sequence, 8)
+    })
+  )
+
   it.live("what a reader has buffered stays its own while it works on what came before", () =>
     Effect.gen(function* () {
       const { servers } = yield* NatsServer.start()
