@@ -44,9 +44,21 @@ const createWhole = (file: string, content: LockContent): boolean => {
     return true
   } catch (error) {
     if (hasCode(error, "EEXIST")) return false
-    throw error
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].some((code) => hasCode(error, code))) throw error
+    return createDirectly(file, content)
   } finally {
     fs.rmSync(aside, { force: true })
+  }
+}
+
+/** The same where the file system has no hard links (exFAT): exclusive too, but a crash may leave half a file. */
+const createDirectly = (file: string, content: LockContent): boolean => {
+  try {
+    fs.writeFileSync(file, JSON.stringify(content), { flag: "wx" })
+    return true
+  } catch (error) {
+    if (hasCode(error, "EEXIST")) return false
+    throw error
   }
 }
 

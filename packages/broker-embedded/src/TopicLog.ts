@@ -74,6 +74,8 @@ export class TopicLog {
   private readonly segmentBytes: number
   private bytesSinceTrim = 0
   private dropsSinceTrim = 0
+  private inCall = false
+  private missed = false
   private trimming = false
   private trimAgain = false
   private index: TopicIndex | undefined
@@ -107,38 +109,38 @@ export class TopicLog {
   }
 
   append(records: ReadonlyArray<StoredRecord>): number | StoreFailure {
-    try {
+    const failure = this.calling(() => {
       const [only] = records
       if (records.length === 1 && only !== undefined) this.log.append(toLogRecord(only))
       else this.log.appendBatch(records.map(toLogRecord))
-    } catch (error) {
-      return failureOf(error)
-    }
+    })
+    if (failure !== undefined) return failure
     for (const record of records) {
       this.recent.add(record)
       this.bytesSinceTrim += record.data.length
     }
     const ticket = this.submit(this.log.nextSequence - 1)
-    // After the ticket: trimming flushes, and what that makes durable is reported by ticket.
     if (this.bytesSinceTrim >= this.segmentBytes) this.trim()
     return ticket
   }
 
   remove(removal: Removal): number | StoreFailure {
-    try {
-      this.log.appendControl({ value: utf8.encode(JSON.stringify(removal)), timeMillis: removal.timeMillis })
-    } catch (error) {
-      return failureOf(error)
-    }
+    const failure = this.calling(() =>
+      this.log.appendControl({
+        value: utf8.encode(JSON.stringify(removal)),
+        timeMillis: removal.timeMillis
+      })
+    )
+    if (failure !== undefined) return failure
     const ticket = this.submit(0)
     const entry = this.submitted[this.submitted.length - 1] as Submitted
-    this.fork(
+    this.later(
       Effect.match(this.log.flush, {
         onSuccess: () => {
           entry.flushed = true
           this.advance()
         },
-        onFailure: (failure) => this.events?.failed(storeFailure(failure))
+        onFailure: (failed) => this.events?.failed(storeFailure(failed))
       })
     )
     return ticket
@@ -193,7 +195,32 @@ export class TopicLog {
     // Flushed first: what dropped the old records (a newer one, a purge) must not be lost when they are gone.
     const retained = Effect.andThen(this.log.flush, this.log.retain({ below: index.records.first }))
     // Disk space that is not given back fails nobody: what is wrong with the disk, the next append tells.
-    this.fork(Effect.match(retained, { onSuccess: after, onFailure: after }))
+    this.later(Effect.match(retained, { onSuccess: after, onFailure: after }))
+  }
+
+  /**
+   * Starts an effect once the present call is over. A flush answers those who wait on the spot, and they go on at once:
+   * inside a call they would append between what it keeps in the log and what its caller then does to the index.
+   */
+  private later(effect: Effect.Effect<void>): void {
+    this.fork(Effect.andThen(Effect.yieldNow, effect))
+  }
+
+  /** Runs a call of the log; what the log reports during it is taken up after it. */
+  private calling(call: () => void): StoreFailure | undefined {
+    this.inCall = true
+    try {
+      call()
+      return undefined
+    } catch (error) {
+      return failureOf(error)
+    } finally {
+      this.inCall = false
+      if (this.missed) {
+        this.missed = false
+        this.later(Effect.sync(() => this.advance()))
+      }
+    }
   }
 
   private submit(sequence: number): number {
@@ -204,6 +231,10 @@ export class TopicLog {
 
   /** Reports what became durable, in order: a removal holds back the records after it. */
   private advance(): void {
+    if (this.inCall) {
+      this.missed = true
+      return
+    }
     const end = this.log.endSequence
     let count = 0
     while (count < this.submitted.length) {

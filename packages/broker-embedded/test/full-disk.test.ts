@@ -24,6 +24,8 @@ describe("a disk that takes no more", () => {
         assert.match(failed, /Build the broker's layer again/)
         assert.strictEqual(yield* child.line("append"), "append StorageFailed")
         assert.strictEqual(yield* child.line("delete"), "delete StorageFailed")
+        assert.strictEqual(yield* child.line("last"), "last StorageFailed")
+        assert.strictEqual(yield* child.line("info"), "info StorageFailed")
         assert.strictEqual(yield* child.line("read"), `read ${acknowledged.length}`)
 
         yield* Effect.gen(function* () {

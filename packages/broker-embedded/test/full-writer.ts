@@ -20,6 +20,9 @@ const program = Effect.gen(function* () {
   yield* tell(`failed ${failure.reason._tag} ${failure.message}`)
   yield* tell(`append ${(yield* Effect.flip(append)).reason._tag}`)
   yield* tell(`delete ${(yield* Effect.flip(topic.delete(1))).reason._tag}`)
+  // What was dropped for the record that failed, or is it? These cannot say, and must not wait for ever.
+  yield* tell(`last ${(yield* Effect.flip(topic.last("a"))).reason._tag}`)
+  yield* tell(`info ${(yield* Effect.flip(topic.info)).reason._tag}`)
   const records = yield* Stream.runCollect(topic.read({ from: "first" }))
   yield* tell(`read ${records.length}`)
 }).pipe(Effect.scoped, Effect.provide(Embedded.layer({ directory, durability: "os" })))

@@ -28,7 +28,8 @@ export type Removal =
  * Where the records of one topic lie. All but `close` is synchronous: what is taken is taken in call order.
  *
  * A ticket numbers what was taken, rising; 0 says that it is at its durability point already. Otherwise the store
- * reports the ticket through `StoreEvents` when it is.
+ * reports the ticket through `StoreEvents` when it is, never from inside a call: who is answered goes on at once, and
+ * would meet an index that does not know of the call yet.
  */
 export interface TopicStore {
   /** Takes a group, all or none. */

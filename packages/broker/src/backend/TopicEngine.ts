@@ -63,9 +63,11 @@ export class TopicEngine {
     return this.commits.visible
   }
 
-  /** Waits until everything that is accepted now is durable. */
+  /** Waits until everything that is accepted now is durable; fails when the store failed and some of it never will be. */
   get barrier(): Effect.Effect<void, BrokerError> {
-    return this.commits.barrier
+    return this.failure !== undefined && this.index.lastSequence > this.visible
+      ? Effect.fail(storageError(this.failure, `read ${this.settings.name}`))
+      : this.commits.barrier
   }
 
   nowMillis(): number {
@@ -123,10 +125,12 @@ export class TopicEngine {
     const unusable = this.unusable(operation)
     if (unusable !== undefined) return unusable
     this.expire()
+    const { lastSequence } = this.index
     const ticket = this.store.remove(removal(this.nowMillis()))
     if (ticket instanceof StoreFailure) return this.fail(ticket, operation)
+    if (this.index.lastSequence !== lastSequence) throw new Error("a store answered from inside a call")
     const removed = apply()
-    return { removed, committed: this.commits.add(ticket, this.index.lastSequence) }
+    return { removed, committed: this.commits.add(ticket, lastSequence) }
   }
 
   /** The next records a cursor comes to, up to `limit`; empty when there are none now. */
