@@ -41,7 +41,7 @@ export const consumer: ReadonlyArray<ContractTest> = [
       const subscription = yield* topic.subscription({ name: "s" })
       let running = 0
       let runningMax = 0
-      let pendingMax = 0
+      let aheadMax = 0
       const done: Array<number> = []
       yield* Consumer.run({
         topic,
@@ -50,7 +50,9 @@ export const consumer: ReadonlyArray<ContractTest> = [
         handle: ({ record }) =>
           Effect.gen(function* () {
             runningMax = Math.max(runningMax, ++running)
-            pendingMax = Math.max(pendingMax, (yield* subscription.info).ackPending)
+            // Not `ackPending`: a server may count an ack that is on its way.
+            const { pending } = yield* subscription.info
+            aheadMax = Math.max(aheadMax, 20 - pending - done.length)
             yield* Effect.sleep("10 millis")
             running--
             done.push(record.sequence)
@@ -59,7 +61,7 @@ export const consumer: ReadonlyArray<ContractTest> = [
       }).pipe(Effect.forkChild)
       yield* eventually("all settled", subscription.info, (info) => info.ackFloor === 20)
       assert.strictEqual(runningMax, 3)
-      assert.isAtMost(pendingMax, 3)
+      assert.isAtMost(aheadMax, 3)
       assert.deepStrictEqual(sorted(done), range(1, 20))
     })
   ),
