@@ -1,11 +1,5 @@
 import { batchColumn, columnLayout } from "./BatchColumns.ts"
-import {
-  type BatchHeader,
-  batchAttribute,
-  batchHeaderBytes,
-  type controlKind,
-  writeBatchHeader
-} from "./BatchHeader.ts"
+import { type BatchHeader, batchAttribute, type controlKind, writeBatchHeader } from "./BatchHeader.ts"
 import { recordFlag } from "./BatchView.ts"
 import { align8 } from "./LittleEndian.ts"
 import type { LogRecord } from "./LogRecord.ts"
@@ -222,6 +216,3 @@ export const controlBatch = (
   for (const value of values) batch.add({ value, timeMillis: 0 }, 0)
   return batch.seal(place, kind)
 }
-
-/** Bytes of a batch without rows: nothing but its header. */
-export const emptyBatchBytes: number = batchHeaderBytes

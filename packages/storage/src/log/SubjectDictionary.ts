@@ -39,21 +39,6 @@ export class SubjectDictionary {
     return id
   }
 
-  /** The number of a subject, or `undefined` when the segment has no record of it. */
-  find(subject: string): number | undefined {
-    return this.ids.get(subject)
-  }
-
-  /** Forgets the subjects from this number on: their batch was never written. */
-  forgetFrom(id: number): void {
-    while (this.names.length > id) {
-      this.ids.delete(this.names.pop() as string)
-      this.first.pop()
-      this.last.pop()
-      this.counts.pop()
-    }
-  }
-
   /** Counts the records of a batch at `position`. */
   note(ids: ArrayLike<number>, count: number, position: number): void {
     for (let i = 0; i < count; i++) {
