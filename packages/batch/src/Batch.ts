@@ -3,7 +3,15 @@
  */
 
 import * as path from "node:path"
-import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, type JS } from "@duckdb/node-api"
+import {
+  BIGINT,
+  DOUBLE,
+  type DuckDBConnection,
+  DuckDBInstance,
+  type DuckDBType,
+  type DuckDBValue,
+  type JS
+} from "@duckdb/node-api"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -74,8 +82,17 @@ const plain = (value: JS): Value => {
   return Object.fromEntries(Object.entries(value).map(([name, held]) => [name, plain(held)]))
 }
 
-const bound = (value: Parameter): DuckDBValue =>
-  typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value
+/** Whole numbers are bound as BIGINT and all others as DOUBLE; DuckDB guesses the rest from the value. */
+const bind = (parameters: { readonly [name: string]: Parameter }) => {
+  const values: Record<string, DuckDBValue> = {}
+  const types: Record<string, DuckDBType> = {}
+  for (const [name, value] of Object.entries(parameters)) {
+    const isWhole = typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)
+    values[name] = isWhole ? BigInt(value) : value
+    if (typeof value === "number") types[name] = isWhole ? BIGINT : DOUBLE
+  }
+  return { values, types }
+}
 
 const failed = (sql: string) => (cause: unknown) =>
   new Failed({ operation: "query", reason: new QueryFailed({ sql, cause }) })
@@ -85,11 +102,8 @@ export const queryOn =
   (connection: DuckDBConnection): Batch["query"] =>
   (sql, parameters) =>
     Effect.callback<ReadonlyArray<ResultRow>, BatchError>((resume) => {
-      const values =
-        parameters === undefined
-          ? undefined
-          : Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, bound(value)]))
-      connection.runAndReadAll(sql, values).then(
+      const bound = parameters === undefined ? undefined : bind(parameters)
+      connection.runAndReadAll(sql, bound?.values, bound?.types).then(
         (reader) =>
           resume(
             Effect.sync(() =>

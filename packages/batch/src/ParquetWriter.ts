@@ -43,7 +43,7 @@ const typesOf = (columns: Columns.Columns): Array<DuckDBType> => [
   ...columns.types.map(({ type }) => duckTypes[type])
 ]
 
-const valueOf = (type: Columns.ColumnType, value: unknown): DuckDBValue =>
+const duckValue = (type: Columns.ColumnType, value: unknown): DuckDBValue =>
   value === undefined || value === null
     ? null
     : type === "integer"
@@ -63,7 +63,7 @@ const extract = (columns: Columns.Columns, record: TopicRecord): ReadonlyArray<D
     const value = values?.[name]
     const issue = Columns.mismatch(type, value)
     if (issue !== undefined) return `${name}: ${issue}`
-    out.push(valueOf(type, value))
+    out.push(duckValue(type, value))
   }
   return out
 }

@@ -11,9 +11,9 @@ const escapes: ReadonlyArray<readonly [code: number, text: string]> = Array.from
 const nest = (inner: string, [code, text]: readonly [number, string]): string =>
   `replace(${inner}, chr(${code}), '${text}')`
 
-// Backslashes first: every other escape brings one in. chr(0) cannot be in a VARCHAR pattern, so it is refused below.
+// Backslashes first: every other escape brings one in.
 const quoted = String.raw`replace(replace(x, '\', '\\'), '"', '\"')`
-const controls = escapes.slice(1).reduce(nest, quoted)
+const controls = escapes.reduce(nest, quoted)
 
 /** Macros that every database of this package has: `canonical_text`, `canonical_integer`, `canonical_number`, `canonical_boolean`. */
 export const macros: ReadonlyArray<string> = [
