@@ -176,20 +176,24 @@ export class DeliveryQueue {
       this.refill()
       return
     }
-    void this.recover(/deleted/i.test(description) || code === 503)
+    this.recover(/deleted/i.test(description) || code === 503)
   }
 
   /** After a change of leader, a restart, or the end of the consumer: goes on, or fails for good. */
-  private async recover(mayBeGone: boolean): Promise<void> {
-    const failure = mayBeGone ? await this.options.diagnose() : undefined
+  private recover(mayBeGone: boolean): void {
+    clearTimeout(this.retry)
+    // A consumer that is moved far back is made again: for a moment there is none.
+    this.retry = setTimeout(() => (mayBeGone ? void this.examine() : this.refill()), retryMillis)
+  }
+
+  private async examine(): Promise<void> {
+    const failure = await this.options.diagnose()
     if (this.closed) return
-    if (failure !== undefined) {
+    if (failure === undefined) this.refill()
+    else {
       this.failure = failure
       this.wakeAll()
-      return
     }
-    clearTimeout(this.retry)
-    this.retry = setTimeout(() => this.refill(), retryMillis)
   }
 
   /**

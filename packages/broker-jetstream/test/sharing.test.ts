@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { jetstreamManager } from "@nats-io/jetstream"
 import { connect } from "@nats-io/transport-node"
-import type { Broker, Subscription } from "@troupe/broker"
+import type { Broker, Reader, Subscription } from "@troupe/broker"
 import { NatsServer } from "@troupe/nats"
 import { hasServer } from "@troupe/nats/testing"
 import * as Effect from "effect/Effect"
@@ -58,6 +58,50 @@ describe.runIf(hasServer)("sharing a server", () => {
         hundred.map((_, i) => i + 1)
       )
       assert.strictEqual(new Set(seen.map(([client]) => client)).size, 2, "one client did everything")
+    })
+  )
+
+  it.live("a subscription can be moved to before its start while readers of two clients wait", () =>
+    Effect.gen(function* () {
+      const { servers } = yield* NatsServer.start()
+      const topic = yield* append(yield* JetStream.make({ servers }), "moved", ["a", "b", "c"])
+      const spec = { name: "s", start: "lastPerSubject", filters: ["a"], maxDeliver: 3 } as const
+      const subscription = yield* topic.subscription(spec)
+      const own = yield* subscription.reader({ prefetch: 2 })
+      const [only] = yield* own.take(2)
+      assert.strictEqual(only?.record.sequence, 1)
+      yield* only?.ackConfirmed ?? Effect.void
+      const elsewhere = yield* (yield* JetStream.make({ servers })).topic({ name: "moved" })
+      const other = yield* (yield* elsewhere.subscription(spec)).reader({ prefetch: 2 })
+      const seen: Array<readonly [sequence: number, attempt: number]> = []
+      const work = (reader: Reader) =>
+        Effect.forever(
+          Effect.flatMap(reader.take(2), (taken) =>
+            Effect.forEach(taken, (delivery) => {
+              seen.push([delivery.record.sequence, delivery.attempt])
+              return delivery.ackConfirmed
+            })
+          )
+        )
+      yield* Effect.forkChild(work(own))
+      yield* Effect.forkChild(work(other))
+      yield* Effect.sleep("100 millis")
+      yield* subscription.reset("first")
+      yield* eventually(
+        Effect.sync(() => seen.length),
+        (n) => n === 1
+      )
+      yield* topic.append({ subject: "a", data: new Uint8Array(0) })
+      yield* eventually(
+        Effect.sync(() => seen.length),
+        (n) => n === 2
+      )
+      assert.deepStrictEqual(seen, [
+        [1, 1],
+        [4, 1]
+      ])
+      // Its specification is still what it was.
+      yield* topic.subscription(spec)
     })
   )
 
