@@ -1,4 +1,13 @@
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  fdatasyncSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Case, type Contender, type Durability, define, type Rival } from "@troupe/bench"
@@ -79,6 +88,8 @@ const many = (quick: boolean) => (quick ? 400_000 : 2_000_000)
 const rawBatches = (bytes: number): Rival => {
   const ready = new Uint8Array(1024 * bytes).fill(7)
   return onFile("raw writeSync of ready 1024-record buffers", "os", (file, quick) => {
+    // Both sides pay for new pages of the file.
+    ftruncateSync(file, 0)
     const rounds = Math.ceil(many(quick) / 1024 / (bytes / 100))
     for (let i = 0; i < rounds; i++) writeSync(file, ready, 0, ready.length, i * ready.length)
     return rounds * 1024
@@ -117,6 +128,7 @@ const oneByOne = (durability: "os" | "disk", count: (quick: boolean) => number):
     durability === "os" ? "one writeSync a record" : "writeSync + fdatasync a record",
     durability,
     (file, quick) => {
+      ftruncateSync(file, 0)
       const total = count(quick)
       for (let i = 0; i < total; i++) {
         writeSync(file, record.value, 0, valueBytes, i * valueBytes)
