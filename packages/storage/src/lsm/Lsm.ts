@@ -167,19 +167,8 @@ const open = Effect.fn("Lsm.open")(function* (
     walKeptFrom: () => Math.min(Number.POSITIVE_INFINITY, ...kept.values()),
     writer: () => writer
   })
-  const store = new OpenLsm({
-    directory,
-    fs,
-    wal,
-    manifest,
-    data,
-    cache,
-    writer,
-    counters,
-    maintenance,
-    snapshots,
-    kept
-  })
+  const parts = { directory, fs, wal, manifest, data, cache, writer, counters, maintenance, snapshots, kept }
+  const store = yield* attempt("open", directory, () => new OpenLsm(parts))
   yield* Effect.addFinalizer(() => Effect.sync(() => store.closed()))
   if (data.frozenCount > 0) yield* maintenance.wake
   return store

@@ -1,5 +1,7 @@
 import { Actor, type ActorRef, type ActorSystem, type AskError, Mailbox, Message } from "@troupe/runtime"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -191,17 +193,21 @@ export const startMaintenance = Effect.fnUntraced(function* (
     count(result)
   })
 
+  /** Whatever ends the work, writers hear of it: one who waits for room must not wait for ever. */
   const guarded = <A>(work: Effect.Effect<A, LsmError>): Effect.Effect<A, LsmError> =>
-    Effect.tapError(work, (error) =>
-      Effect.sync(() =>
+    Effect.tapCause(work, (cause) =>
+      Effect.sync(() => {
+        if (Cause.hasInterruptsOnly(cause)) return
+        const error = Cause.squash(cause)
+        const code = Predicate.isTagged(error, "LsmCorrupt") ? "CORRUPT" : "DEFECT"
         parts
           .writer()
           .fail(
-            error._tag === "LsmFailed"
+            error instanceof LsmFailed
               ? error
-              : new LsmFailed({ operation: "maintain", file: directory, code: error._tag, cause: error })
+              : new LsmFailed({ operation: "maintain", file: directory, code, cause: error })
           )
-      )
+      })
     )
 
   /** Set before the first message can come. */

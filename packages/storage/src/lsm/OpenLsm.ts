@@ -229,7 +229,7 @@ export class OpenLsm extends LsmReader {
     return Effect.suspend(() => this.parts.maintenance.retain)
   }
 
-  /** What the store holds and has done. */
+  /** What the store holds and has done. Throws `LsmFailed` when the disk cannot list the log's files. */
   get stats(): LsmStats {
     const { cache, counters, data, manifest, wal } = this.parts
     const { version } = data
@@ -275,6 +275,11 @@ export class OpenLsm extends LsmReader {
 
   private walFiles(): number {
     const { directory, fs } = this.parts
-    return (fs.list(`${directory}/wal`) ?? []).filter((name) => name.endsWith(".log")).length
+    const wal = `${directory}/wal`
+    try {
+      return (fs.list(wal) ?? []).filter((name) => name.endsWith(".log")).length
+    } catch (cause) {
+      throw toLsmError("list", wal, cause)
+    }
   }
 }
