@@ -22,9 +22,13 @@ export class Incoming {
   primaryTimeMillis = 0
   primaryEpoch = 0
   heartbeatMillis = 200
+  /** Counts frames of the present conversation that meant something: while it stands still, nobody leads. */
+  heard = 0
   /** Why pieces were not taken, last first. */
   unfit: string | undefined
   applied: number
+  /** The first applied sequence that was cut, until the applier was told. */
+  rewound: number | undefined
   private readonly fs: FileSystem
   private readonly directory: string
   private note: ReplicaNote
@@ -38,7 +42,7 @@ export class Incoming {
     this.note = readReplicaNote(fs, directory)
     this.committed = this.note.committed
     this.log = new ReplicaLog(fs, directory, this.note.committed)
-    this.applied = applied ?? this.log.durable.sequence
+    this.applied = Math.min(applied ?? this.log.durable.sequence, this.log.durable.sequence)
   }
 
   /** The largest epoch this replica follows. */
@@ -110,6 +114,9 @@ export class Incoming {
 
   private welcomed(frame: Welcome): Frame | "hello" | undefined {
     if (this.state !== "seeking") return undefined
+    this.heard++
+    // Kept at once: a promotion must find an epoch that nobody had, also when no batch of this one has come yet.
+    if (frame.epoch > this.note.epoch) this.keepNote(frame.epoch)
     this.primaryEpoch = frame.epoch
     this.heartbeatMillis = frame.heartbeatMillis
     if (frame.decision === welcomeDecision.otherLog) {
@@ -121,7 +128,9 @@ export class Incoming {
       const lost = this.log.reset(frame.point.segment, frame.decision === welcomeDecision.snapshotDiverged)
       if (lost !== undefined && lost.bytes > 0) this.lostTails.push(lost)
       this.wantsSnapshot = false
-      this.applied = Math.min(this.applied, frame.point.sequence)
+      this.rewind(frame.point.sequence)
+      // What the primary's log does not have any more, nobody can apply.
+      this.applied = Math.max(this.applied, frame.point.sequence)
       this.state = "snapshot"
       return this.ack(false)
     }
@@ -137,7 +146,7 @@ export class Incoming {
     }
     if (decision === "cut") {
       this.lostTails.push(this.log.cut(frame.point))
-      this.applied = Math.min(this.applied, frame.point.sequence)
+      this.rewind(frame.point.sequence)
     }
     this.state = "streaming"
     return this.ack(false)
@@ -145,6 +154,7 @@ export class Incoming {
 
   private grow(frame: Bytes): Frame | undefined {
     if (this.state === "seeking" || this.state === "otherLog") return undefined
+    this.heard++
     this.primaryEnd = frame.endSequence
     this.primaryTimeMillis = frame.endTimeMillis
     const segments = this.log.end.segment
@@ -160,8 +170,17 @@ export class Incoming {
     return this.ack(true)
   }
 
+  private rewind(sequence: number): void {
+    if (this.applied <= sequence) return
+    this.rewound = Math.min(this.rewound ?? sequence, sequence)
+    this.applied = sequence
+  }
+
   private keepNote(epoch: number): void {
-    this.note = { epoch, committed: Math.max(this.note.committed, this.commitPoint) }
+    this.note = {
+      epoch: Math.max(epoch, this.note.epoch),
+      committed: Math.max(this.note.committed, this.commitPoint)
+    }
     writeReplicaNote(this.fs, this.directory, this.note)
   }
 

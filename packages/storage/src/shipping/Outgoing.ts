@@ -94,8 +94,10 @@ export class Outgoing {
     while (this.unanswered.length > 0 && comparePlaces(this.unanswered[0] as Place, ack.next) <= 0) {
       this.unanswered.shift()
     }
-    if (!ack.again || comparePlaces(ack.next, this.place) >= 0) return
+    const order = comparePlaces(ack.next, this.place)
+    // Ahead of what was sent: it had that already.
+    if (order < 0 && !ack.again) return
     this.place = ack.next
-    this.unanswered.length = 0
+    if (order < 0) this.unanswered.length = 0
   }
 }

@@ -218,6 +218,7 @@ const make = Effect.fn("Primary.make")(function* (
     })
     const welcome = Effect.fnUntraced(function* (hello: Hello) {
       const answer = link.hello(hello, log.raw, epochs, epoch, window)
+      if (answer === undefined) return
       if (answer.decision === "depose") return yield* depose(hello.epoch)
       const decision = {
         refuse: welcomeDecision.otherLog,

@@ -14,7 +14,7 @@ import { actorsAround } from "./ActorsAround.ts"
 import { decodeFrame, encodeFrame, type Frame } from "./Frame.ts"
 import { Incoming, type ReplicaState } from "./Incoming.ts"
 import type { LostTail } from "./LogTail.ts"
-import { ApplyFailed, Fenced, OtherLog, ShippingError, StoreFailed } from "./ShippingError.ts"
+import { ApplyFailed, Empty, Fenced, OtherLog, ShippingError, StoreFailed } from "./ShippingError.ts"
 import type { Transport } from "./Transport.ts"
 
 /** What a replica is. */
@@ -26,6 +26,11 @@ export interface ReplicaOptions {
   readonly transport: Transport
   /** Gets each batch of records once it is synced here, in order; the next ones wait for it. */
   readonly apply?: (batch: BatchView) => Effect.Effect<void, unknown>
+  /**
+   * Hears that what was applied from `sequence` on was cut from the log, or comes again in a snapshot: undo it. The next
+   * `apply` begins there, or where the primary's log begins.
+   */
+  readonly rewound?: (sequence: number) => Effect.Effect<void, unknown>
   /** The first sequence `apply` has not seen; default: the end of the log when it was opened. */
   readonly applyFrom?: number
   /** How long without a word from a primary before it says hello again; default 1 000. */
@@ -155,17 +160,23 @@ const open = Effect.fn("Replica.open")(function* (
       send
     )
   })
+  const applyFailed = (cause: unknown) =>
+    new ShippingError({ operation: `apply as ${name}`, reason: new ApplyFailed({ cause }) })
   const apply = Effect.gen(function* () {
+    // Before a primary has said so, nobody knows that this log is a prefix of its.
+    if (incoming.state !== "streaming" && incoming.state !== "snapshot") return
     const to = log.durable.sequence
-    if (options.apply === undefined) incoming.applied = to
+    if (incoming.rewound !== undefined) {
+      const from = incoming.rewound
+      incoming.rewound = undefined
+      yield* Effect.mapError(options.rewound?.(from) ?? Effect.void, applyFailed)
+    }
+    if (options.apply === undefined) incoming.applied = Math.max(incoming.applied, to)
     while (incoming.applied < to) {
       const batches = yield* guarded(() => log.read(incoming.applied, applyBytes, to))
       if (batches.length === 0) return
       for (const batch of batches) {
-        yield* Effect.mapError(
-          options.apply?.(batch) ?? Effect.void,
-          (cause) => new ShippingError({ operation: `apply as ${name}`, reason: new ApplyFailed({ cause }) })
-        )
+        yield* Effect.mapError(options.apply?.(batch) ?? Effect.void, applyFailed)
         incoming.applied = batch.nextSequence
       }
     }
@@ -190,10 +201,15 @@ const open = Effect.fn("Replica.open")(function* (
         incoming.unfit = `a damaged frame was dropped: ${frame.reason}`
         return
       }
+      const { heard } = incoming
       const answer = yield* guarded(() => incoming.take(frame))
-      if (frame.epoch >= incoming.epoch) heardMillis = yield* Clock.currentTimeMillis
+      if (incoming.heard !== heard) heardMillis = yield* Clock.currentTimeMillis
       if (answer === "hello") yield* hello
       else if (answer !== undefined) yield* send(answer)
+      if (frame._tag === "Welcome") {
+        yield* apply
+        notify()
+      }
       yield* startSync
     })
     const synced = Effect.fnUntraced(function* (error: unknown) {
@@ -211,7 +227,7 @@ const open = Effect.fn("Replica.open")(function* (
     yield* self
       .tell(new Tick())
       .pipe(Effect.delay(Math.max(1, silenceMillis / 4)), Effect.forever, Effect.forkScoped)
-    yield* Effect.catch(Effect.andThen(hello, apply), fail)
+    yield* Effect.catch(hello, fail)
     return Receiver.of({
       Arrived: ({ bytes }) => alive(arrived(bytes)),
       Synced: ({ error }) => alive(synced(error)),
@@ -287,6 +303,9 @@ const open = Effect.fn("Replica.open")(function* (
     fence,
     promote: Effect.fn("Replica.promote")(function* (promotion = {}) {
       const { epoch = incoming.epoch + 1, ...shape } = promotion
+      if (log.end.segment === 0) {
+        return yield* new ShippingError({ operation: "promote", reason: new Empty({ name }) })
+      }
       yield* fence(epoch)
       yield* asked(receiver.ask(new Ending()))
       yield* quiet

@@ -41,8 +41,16 @@ export class ReplicaLink {
     this.snapshotTo = 0
   }
 
-  /** Decides about a hello, and begins a conversation when it may. */
-  hello(hello: Hello, raw: RawLog, epochs: ReadonlyArray<EpochStart>, epoch: number, window: Window): Answer {
+  /** Decides about a hello, and begins a conversation when it may; `undefined` when it is that of the present one. */
+  hello(
+    hello: Hello,
+    raw: RawLog,
+    epochs: ReadonlyArray<EpochStart>,
+    epoch: number,
+    window: Window
+  ): Answer | undefined {
+    // The network brought it twice.
+    if (this.outgoing?.session === hello.session) return undefined
     const sameLog = hello.logId.low === raw.logId.low && hello.logId.high === raw.logId.high
     const hasNone = hello.end.segment === 0
     const end = raw.syncedPoint

@@ -36,6 +36,9 @@ export class TooFew extends Schema.TaggedClass<TooFew>()("TooFew", {
   needed: Schema.Number
 }) {}
 
+/** The replica has no log yet: promoting it would begin another log. */
+export class Empty extends Schema.TaggedClass<Empty>()("Empty", { name: Schema.String }) {}
+
 /** The archive has not what the restore needs. */
 export class ArchiveGap extends Schema.TaggedClass<ArchiveGap>()("ArchiveGap", { what: Schema.String }) {}
 
@@ -51,6 +54,7 @@ export type ShippingErrorReason =
   | ApplyFailed
   | TransportFailed
   | TooFew
+  | Empty
   | ArchiveGap
   | LeaseHeld
 
@@ -65,6 +69,7 @@ const remedies: { readonly [Tag in ShippingErrorReason["_tag"]]: (reason: never)
   TransportFailed: (r: TransportFailed) => `${String(r.cause)}. It is sent again at the next heartbeat.`,
   TooFew: (r: TooFew) =>
     `${r.fenced} replicas were fenced, ${r.needed} are needed to hold every acknowledged record. Bring more of them back.`,
+  Empty: (r: Empty) => `${r.name} has no log yet. Promote one that has, or start the old primary again.`,
   ArchiveGap: (r: ArchiveGap) => `${r.what}. Add the source that has it, or restore to an earlier point.`,
   LeaseHeld: (r: LeaseHeld) => `${r.by} holds it. Wait until the lease ends, or stop that node.`
 }
@@ -85,6 +90,7 @@ export class ShippingError extends Schema.TaggedError<ShippingError>()("Shipping
     ApplyFailed,
     TransportFailed,
     TooFew,
+    Empty,
     ArchiveGap,
     LeaseHeld
   ])
