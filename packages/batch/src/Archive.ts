@@ -26,6 +26,7 @@ import { Disk } from "./Disk.ts"
 import * as Manifest from "./Manifest.ts"
 import * as ManifestFile from "./ManifestFile.ts"
 import * as ParquetWriter from "./ParquetWriter.ts"
+import { partitionOf } from "./Partition.ts"
 import * as RecordDigest from "./RecordDigest.ts"
 
 /** What to archive, and where. */
@@ -75,11 +76,6 @@ export interface Archive {
 }
 
 const hourMillis = 3_600_000
-
-const partitionOf = (subject: string): number => {
-  const match = /^p\.(\d+)(?:\.|$)/.exec(subject)
-  return match === null ? -1 : Number(match[1])
-}
 
 /** Records that go into one file. */
 interface Group {

@@ -16,7 +16,12 @@ export {
   SpeedTrimmed
 } from "./BatchError.ts"
 export * as Columns from "./Columns.ts"
+export * as Comparison from "./Comparison.ts"
 export { Disk } from "./Disk.ts"
+export * as Lambda from "./Lambda.ts"
 export * as Manifest from "./Manifest.ts"
 export { manifestOf } from "./ManifestFile.ts"
 export * as Proof from "./Proof.ts"
+export * as Publication from "./Publication.ts"
+export type { Question, Rules, Unit } from "./Question.ts"
+export * as Wiring from "./Wiring.ts"
