@@ -1,56 +1,22 @@
 import type { TopicRecord } from "@troupe/broker"
 import {
   type Removal,
-  recordBytes,
   type StoredRecord,
   type StoreEvents,
   StoreFailure,
   type TopicIndex
 } from "@troupe/broker/backend"
-import type { BatchView, LogRecord, WritableLog } from "@troupe/storage/log"
+import type { WritableLog } from "@troupe/storage/log"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { RecentChunks } from "./RecentChunks.ts"
 import { RecentRecords } from "./RecentRecords.ts"
-import { decodeExtras, encodeExtras } from "./RecordExtras.ts"
 import { failureOf, storeFailure } from "./StorageErrors.ts"
+import { feedRecords, feedRemovals, toControlNote, toLogRecord, toTopicRecord } from "./TopicRows.ts"
 
 const readBytes = 256 * 1024
 /** So many dropped records may pass before full segments are looked at again, also when nothing is appended. */
 const dropsPerTrim = 1_000
-
-const noHeaders = {}
-const utf8 = new TextEncoder()
-const text = new TextDecoder()
-
-const toLogRecord = (record: StoredRecord): LogRecord => {
-  const extras = encodeExtras({
-    messageId: record.messageId,
-    ttlMillis: record.ttlMillis,
-    headers: record.headers,
-    rollup: record.rollup
-  })
-  return {
-    value: record.data,
-    timeMillis: record.timeMillis,
-    subject: record.subject,
-    headers: extras.bytes,
-    mark: extras.mark
-  }
-}
-
-const toTopicRecord = (batch: BatchView, row: number): TopicRecord => {
-  const mark = batch.mark(row)
-  const sequence = batch.sequence(row)
-  const subject = batch.subject(row) ?? ""
-  const timeMillis = batch.timeMillis(row)
-  const data = batch.value(row)
-  if (mark === 0) return { sequence, subject, timeMillis, headers: noHeaders, data }
-  const { headers, messageId } = decodeExtras(mark, batch.headers(row))
-  return messageId === undefined
-    ? { sequence, subject, timeMillis, headers, data }
-    : { sequence, subject, timeMillis, headers, data, messageId }
-}
 
 interface Submitted {
   readonly ticket: number
@@ -100,8 +66,8 @@ export class TopicLog {
     this.index = index
     for (const group of this.log.scan()) {
       for (const batch of group) {
-        if (batch.isControl) this.rebuildRemovals(index, batch)
-        else this.rebuildRecords(index, batch)
+        if (batch.isControl) feedRemovals(index, batch)
+        else feedRecords(index, batch)
       }
     }
     index.skipTo(this.log.nextSequence - 1)
@@ -125,12 +91,7 @@ export class TopicLog {
   }
 
   remove(removal: Removal): number | StoreFailure {
-    const failure = this.calling(() =>
-      this.log.appendControl({
-        value: utf8.encode(JSON.stringify(removal)),
-        timeMillis: removal.timeMillis
-      })
-    )
+    const failure = this.calling(() => this.log.appendControl(toControlNote(removal)))
     if (failure !== undefined) return failure
     const ticket = this.submit(0)
     const entry = this.submitted[this.submitted.length - 1] as Submitted
@@ -248,33 +209,5 @@ export class TopicLog {
       this.events?.committed(last.ticket)
     }
     if (this.log.failure !== undefined) this.events?.failed(storeFailure(this.log.failure))
-  }
-
-  private rebuildRecords(index: TopicIndex, batch: BatchView): void {
-    for (let row = 0; row < batch.count; row++) {
-      const timeMillis = batch.timeMillis(row)
-      const { headers, messageId, rollup, ttlMillis } = decodeExtras(batch.mark(row), batch.headers(row))
-      const subject = batch.subject(row) ?? ""
-      const data = batch.value(row)
-      index.expire(timeMillis)
-      index.append({
-        sequence: batch.sequence(row),
-        subject,
-        timeMillis,
-        bytes: recordBytes({ subject, data, headers, messageId }),
-        messageId,
-        ttlMillis,
-        rollup
-      })
-    }
-  }
-
-  private rebuildRemovals(index: TopicIndex, batch: BatchView): void {
-    for (let row = 0; row < batch.count; row++) {
-      const removal = JSON.parse(text.decode(batch.value(row))) as Removal
-      index.expire(removal.timeMillis)
-      if (removal.kind === "delete") index.remove(removal.sequence)
-      else index.purge(removal.range)
-    }
   }
 }
