@@ -256,7 +256,7 @@ export const append: ReadonlyArray<ContractTest> = [
 
   test("dedupe-5", "the window counts from the first append: repeats do not prolong it", () =>
     Effect.gen(function* () {
-      const topic = yield* newTopic({ dedupeWindow: "600 millis" })
+      const topic = yield* newTopic({ dedupeWindow: "2 seconds" })
       const request = record("a", { messageId: "x" })
       const started = yield* Clock.currentTimeMillis
       yield* topic.append(request)
@@ -265,14 +265,14 @@ export const append: ReadonlyArray<ContractTest> = [
         const again = yield* topic.append(request)
         const elapsed = (yield* Clock.currentTimeMillis) - started
         if (!again.duplicate) {
-          assert.isAtLeast(elapsed, 590, "forgotten early")
+          assert.isAtLeast(elapsed, 1_990, "forgotten early")
           break
         }
         repeats++
         assert.isBelow(elapsed, 10_000, "an id repeated every 30 ms is never forgotten")
         yield* Effect.sleep("30 millis")
       }
-      assert.isAbove(repeats, 1)
+      assert.isAbove(repeats, 0)
     })
   ),
 

@@ -14,17 +14,17 @@ export const consumer: ReadonlyArray<ContractTest> = [
       const handled: Array<readonly [number, number]> = []
       yield* Consumer.run({
         topic,
-        subscription: { name: "s", ackWait: "600 millis" },
+        subscription: { name: "s", ackWait: "2 seconds" },
         // One more than there are records: a redelivery would find room.
         concurrency: 4,
         handle: ({ attempt, record }) =>
           Effect.gen(function* () {
             handled.push([record.sequence, attempt])
-            yield* Effect.sleep("1500 millis")
+            yield* Effect.sleep("5 seconds")
             return Consumer.ack
           })
       }).pipe(Effect.forkChild)
-      const subscription = yield* topic.subscription({ name: "s", ackWait: "600 millis" })
+      const subscription = yield* topic.subscription({ name: "s", ackWait: "2 seconds" })
       yield* eventually("all settled", subscription.info, (info) => info.ackFloor === 3)
       assert.deepStrictEqual(handled, [
         [1, 1],

@@ -1,0 +1,236 @@
+import { readdirSync } from "node:fs"
+import { createInterface } from "node:readline"
+import { Prng } from "@troupe/clickstream"
+import type { Lsm, LsmStats } from "@troupe/storage/lsm"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as ChildProcess from "../ChildProcess.ts"
+import * as StoreShape from "./StoreShape.ts"
+import * as Workload from "./Workload.ts"
+
+/** The writing process ended though nobody killed it. */
+export class WriterDied extends Schema.TaggedError<WriterDied>()("WriterDied", {
+  exitCode: Schema.NullOr(Schema.Int)
+}) {
+  override get message() {
+    return `The writing process ended with exit code ${this.exitCode}; what it said is above.`
+  }
+}
+
+/** What the story is told with. */
+export interface Settings {
+  readonly directory: string
+  readonly seed: number
+  readonly writers: number
+  /** Writes of each writer. */
+  readonly writes: number
+  /** How often the writing process is killed. */
+  readonly kills: number
+}
+
+/** What came of it. */
+export interface Report {
+  readonly seed: number
+  readonly kills: number
+  readonly writers: number
+  /** Acknowledged puts, deletes, and puts of a key that was put before. */
+  readonly puts: number
+  readonly deletes: number
+  readonly overwrites: number
+  /** Bytes on disk before and after everything that nobody can ask for was compacted away. */
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+  /** Bytes of keys and values that a reader of the present sees. */
+  readonly liveBytes: number
+  readonly reclaimedBytes: number
+  /** Likes that went away together with the like that was taken back, and old versions. */
+  readonly droppedPairs: number
+  readonly droppedVersions: number
+  /** Tables and files of the write-ahead log that were ended because they were full, in runs that ended by themselves. */
+  readonly filesRolled: number
+  readonly filesArchived: number
+  /** Questions about the past that were answered, wrong answers among them, and those whose answer is not kept any more. */
+  readonly asOfChecked: number
+  readonly asOfWrong: number
+  readonly asOfGone: number
+  /** Acknowledged writes that the store does not have: checked after every kill and at the end, against a model outside the store. */
+  readonly acknowledgedLost: number
+  /** A snapshot taken before the compaction reads the same after it. */
+  readonly snapshotUnchanged: boolean
+}
+
+const text = new TextDecoder()
+const asText = (bytes: Uint8Array | undefined) => (bytes === undefined ? undefined : text.decode(bytes))
+const asOfSamples = 2_000
+
+/** What the writing process said: sequences by writer and write. Kept here, outside the store. */
+class Acknowledged {
+  readonly sequences: ReadonlyArray<Array<number>>
+
+  constructor(writers: number) {
+    this.sequences = Array.from({ length: writers }, () => [])
+  }
+
+  take(line: string): void {
+    const [writer = 0, index = 0, sequence = 0] = line.split(" ").map(Number)
+    const of = this.sequences[writer]
+    if (of !== undefined) of[index] = sequence
+  }
+
+  get counts(): ReadonlyArray<number> {
+    return this.sequences.map((of) => of.length)
+  }
+
+  get total(): number {
+    return this.counts.reduce((sum, count) => sum + count, 0)
+  }
+}
+
+/** Runs the writing process; `killAfter` acknowledgements it is killed. Answers its counts when it ended by itself. */
+const write = Effect.fnUntraced(function* (
+  settings: Settings,
+  known: Acknowledged,
+  killAfter: number | undefined
+) {
+  const child = yield* ChildProcess.start([
+    "storage-writer",
+    ...["--data", settings.directory, "--seed", String(settings.seed)],
+    ...["--from", known.counts.join(","), "--writes", String(settings.writes)]
+  ])
+  let stats: LsmStats | undefined
+  const target = killAfter === undefined ? undefined : known.total + killAfter
+  yield* Effect.promise(async () => {
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (line.startsWith("{")) stats = JSON.parse(line) as LsmStats
+      else known.take(line)
+      if (target !== undefined && known.total >= target) child.kill("SIGKILL")
+    }
+  })
+  const exitCode = yield* ChildProcess.ended(child)
+  if (stats === undefined && child.signalCode !== "SIGKILL") return yield* new WriterDied({ exitCode })
+  return stats
+}, Effect.scoped)
+
+/**
+ * Acknowledged writes that are not there: keys that hold neither what the model says after the acknowledged writes, nor what it says
+ * after the one write that was under way.
+ */
+const lostIn = Effect.fnUntraced(function* (
+  store: Lsm,
+  all: ReadonlyArray<ReadonlyArray<Workload.Write>>,
+  known: Acknowledged
+) {
+  let lost = 0
+  for (const [writer, writes] of all.entries()) {
+    const count = known.counts[writer] ?? 0
+    const sure = Workload.stateAfter(writes, count)
+    const perhaps = Workload.stateAfter(writes, count + 1)
+    const keys = [...new Set(writes.slice(0, count + 1).map(({ key }) => key))]
+    const held = yield* store.getMany(keys)
+    for (const [i, key] of keys.entries()) {
+      const value = asText(held[i])
+      if (value !== sure.get(key) && value !== perhaps.get(key)) lost += 1
+    }
+  }
+  return lost
+})
+
+/** Asks for keys as they were after random acknowledged writes, and compares with the model. */
+const askThePast = Effect.fnUntraced(function* (
+  store: Lsm,
+  all: ReadonlyArray<ReadonlyArray<Workload.Write>>,
+  known: Acknowledged,
+  seed: number
+) {
+  const prng = Prng.make(seed, 1_000)
+  const counts = { asOfChecked: 0, asOfWrong: 0, asOfGone: 0 }
+  for (let n = 0; n < asOfSamples; n++) {
+    const writer = prng.nextUint32() % all.length
+    const writes = all[writer] ?? []
+    const at = prng.nextUint32() % Math.max(1, known.counts[writer] ?? 0)
+    const { key = "" } = writes[prng.nextUint32() % Math.max(1, at + 1)] ?? {}
+    const last = writes.slice(0, at + 1).findLast((write) => write.key === key)
+    const sequence = known.sequences[writer]?.[at] ?? 0
+    const answer = yield* Effect.result(store.getAsOf(key, { sequence }))
+    if (answer._tag === "Failure") {
+      if (answer.failure._tag !== "HistoryGone") return yield* answer.failure
+      counts.asOfGone += 1
+    } else {
+      counts.asOfChecked += 1
+      if (asText(answer.success) !== last?.value) counts.asOfWrong += 1
+    }
+  }
+  return counts
+})
+
+/** Everything a reader sees, as one text. */
+const contents = (reader: Pick<Lsm, "scan">): string => {
+  const parts: Array<string> = []
+  for (const { key, value } of reader.scan()) parts.push(text.decode(key), text.decode(value))
+  return parts.join("\n")
+}
+
+/**
+ * Several writers write a store in a process of its own, which is killed as often as asked; then what is there is checked against a
+ * model kept outside, the past is asked for, and everything that nobody can ask for is compacted away under a live snapshot.
+ */
+export const run = Effect.fn("StorageStory.run")(function* (settings: Settings) {
+  const all = Array.from({ length: settings.writers }, (_, writer) =>
+    Workload.writes(settings.seed, writer, settings.writes)
+  )
+  const known = new Acknowledged(settings.writers)
+  const prng = Prng.make(settings.seed, 999)
+  const each = Math.floor((settings.writers * settings.writes) / (settings.kills + 1))
+  let acknowledgedLost = 0
+  let filesRolled = 0
+  for (let kill = 0; kill <= settings.kills; kill++) {
+    const isLast = kill === settings.kills
+    const killAfter = isLast ? undefined : Math.floor(each * (0.5 + prng.next() / 2))
+    const stats = yield* write(settings, known, killAfter)
+    filesRolled += stats?.filesRolled ?? 0
+    acknowledgedLost += yield* Effect.scoped(
+      Effect.flatMap(StoreShape.open(settings.directory), (store) => lostIn(store, all, known))
+    )
+  }
+
+  return yield* Effect.gen(function* () {
+    const store = yield* StoreShape.open(settings.directory)
+    yield* store.flush
+    const past = yield* askThePast(store, all, known, settings.seed)
+    const before = store.stats
+    const snapshotUnchanged = yield* Effect.scoped(
+      Effect.gen(function* () {
+        const snapshot = yield* store.snapshot
+        const seen = contents(snapshot)
+        yield* store.compact
+        return contents(snapshot) === seen && contents(store) === seen
+      })
+    )
+    yield* store.compact
+    yield* store.retain
+    acknowledgedLost += yield* lostIn(store, all, known)
+    const after = store.stats
+    const count = (of: (writes: ReadonlyArray<Workload.Write>, acknowledged: number) => number) =>
+      all.reduce((sum, writes, writer) => sum + of(writes, known.counts[writer] ?? 0), 0)
+    return {
+      seed: settings.seed,
+      kills: settings.kills,
+      writers: settings.writers,
+      puts: count((writes, n) => writes.slice(0, n).filter(({ value }) => value !== undefined).length),
+      deletes: count((writes, n) => writes.slice(0, n).filter(({ value }) => value === undefined).length),
+      overwrites: count(Workload.overwritesIn),
+      bytesBefore: before.bytesOnDisk,
+      bytesAfter: after.bytesOnDisk,
+      liveBytes: yield* store.liveBytes,
+      reclaimedBytes: after.reclaimedBytes,
+      droppedPairs: after.droppedPairs,
+      droppedVersions: after.droppedVersions,
+      filesRolled: filesRolled + after.filesRolled,
+      filesArchived: readdirSync(`${settings.directory}/archive`).filter((name) => name.endsWith(".log"))
+        .length,
+      ...past,
+      acknowledgedLost,
+      snapshotUnchanged
+    } satisfies Report
+  }).pipe(Effect.scoped)
+})
