@@ -115,7 +115,7 @@ export const decodeVersionEdit = (bytes: Uint8Array): VersionEdit | string => {
   for (let i = 0; i < addCount; i++) {
     const read = readTable(bytes, view, from)
     if (read === undefined) return "a table passes the end"
-    add.push(read)
+    add.push({ level: read.level, table: read.table })
     from = read.end
   }
   if (from + removeCount * 4 !== bytes.length) return "the parts do not fill the edit"
