@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import { TestClock } from "effect/testing"
 import { seeded } from "../../src/disk/SimFs.ts"
 import type { Replica } from "../../src/shipping.ts"
-import { Cluster, type Rates } from "./sim-cluster.ts"
+import { advancing, Cluster, type Rates } from "./sim-cluster.ts"
 
 const rough: Rates = { drop: 0.15, repeat: 0.15, delay: 0.4, damage: 0.02 }
 
@@ -14,11 +14,11 @@ const settle = Effect.fnUntraced(function* (cluster: Cluster) {
   Object.assign(cluster.rates, { drop: 0, repeat: 0, delay: 0, damage: 0 })
   if (cluster.primary === undefined) {
     for (const node of cluster.nodes) if (node.role === "down") yield* cluster.startReplica(node)
-    assert.isTrue(yield* cluster.promote())
+    assert.isTrue(yield* advancing(cluster.promote()))
   }
   for (const node of cluster.nodes) {
     if (node === cluster.primary || node.role === "replica") continue
-    if (node.role === "primary") yield* cluster.crash(node, false)
+    if (node.role === "primary") yield* advancing(cluster.crash(node, false))
     yield* cluster.startReplica(node)
   }
   yield* cluster.append()
@@ -28,8 +28,8 @@ const settle = Effect.fnUntraced(function* (cluster: Cluster) {
 /** A life of a cluster that follows from its seed. Answers the cluster, with all faults over. */
 const live = Effect.fnUntraced(function* (seed: number, steps: number, crashes: boolean) {
   const random = seeded(seed)
-  const cluster = new Cluster(seed)
-  yield* cluster.startPrimary(cluster.node("a"))
+  const cluster = new Cluster(seed, yield* Effect.context<never>())
+  yield* advancing(cluster.startPrimary(cluster.node("a")))
   yield* cluster.startReplica(cluster.node("b"))
   yield* cluster.startReplica(cluster.node("c"))
   Object.assign(cluster.rates, rough)
@@ -40,7 +40,7 @@ const live = Effect.fnUntraced(function* (seed: number, steps: number, crashes: 
     else if (choice < 0.9) {
       const replicas = cluster.nodes.filter((node) => node.role === "replica")
       const one = replicas[Math.floor(random() * replicas.length)]
-      if (one !== undefined && replicas.length === 2) yield* cluster.crash(one, random() < 0.5)
+      if (one !== undefined && replicas.length === 2) yield* advancing(cluster.crash(one, random() < 0.5))
     } else if (choice < 0.94) {
       for (const node of cluster.nodes) if (node.role === "down") yield* cluster.startReplica(node)
     } else {
@@ -49,17 +49,17 @@ const live = Effect.fnUntraced(function* (seed: number, steps: number, crashes: 
         const dies = random()
         if (dies < 0.4) {
           // It comes back in the same epoch, with what its disk kept.
-          yield* cluster.crash(old, random() < 0.5)
-          yield* cluster.startPrimary(old)
+          yield* advancing(cluster.crash(old, random() < 0.5))
+          yield* advancing(cluster.startPrimary(old))
         } else {
-          if (dies < 0.7) yield* cluster.crash(old, true)
-          if (!(yield* cluster.promote())) {
-            if (old.role === "down") yield* cluster.startPrimary(old)
+          if (dies < 0.7) yield* advancing(cluster.crash(old, true))
+          if (!(yield* advancing(cluster.promote()))) {
+            if (old.role === "down") yield* advancing(cluster.startPrimary(old))
             continue
           }
           if (dies >= 0.7) yield* TestClock.adjust(Math.ceil(random() * 2000))
           // A deposed primary that runs on is stopped, and comes back as a replica.
-          if (old.role === "primary") yield* cluster.crash(old, false)
+          if (old.role === "primary") yield* advancing(cluster.crash(old, false))
           yield* cluster.startReplica(old)
         }
       }
@@ -108,7 +108,7 @@ describe("a primary and two replicas under loss, repetition, reordering, delay, 
                 `R5 ${node.name} applied out of order`
               )
             }
-            yield* cluster.stopAll()
+            yield* advancing(cluster.stopAll())
           })
         ),
         Effect.sync(() => {
@@ -136,7 +136,7 @@ describe("a primary and two replicas under loss, repetition, reordering, delay, 
           assert.deepInclude(report, { state: "streaming", lagRecords: 0 })
           assert.deepStrictEqual(node.applied, expected)
         }
-        yield* cluster.stopAll()
+        yield* advancing(cluster.stopAll())
       })
     )
   )

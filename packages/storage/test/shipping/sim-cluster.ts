@@ -1,7 +1,9 @@
-import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import { TestClock } from "effect/testing"
 import { FileSystem } from "../../src/disk/FileSystem.ts"
 import { SimFs, seeded } from "../../src/disk/SimFs.ts"
 import { Log, type LogRecord } from "../../src/log.ts"
@@ -46,6 +48,40 @@ export const chaos = (inner: Transport, random: () => number, rates: Rates): Tra
   }
 }
 
+/** A disk on which each sync takes up to `maxMillis` of virtual time: what is written and what is durable differ. */
+const slow = (
+  fs: SimFs,
+  random: () => number,
+  later: (millis: number, run: () => void) => void
+): FileSystem => ({
+  makeDirectory: (path) => fs.makeDirectory(path),
+  list: (path) => fs.list(path),
+  open: (path, mode) => fs.open(path, mode),
+  close: (file) => fs.close(file),
+  size: (file) => fs.size(file),
+  read: (...call) => fs.read(...call),
+  write: (...call) => fs.write(...call),
+  truncate: (file, size) => fs.truncate(file, size),
+  sync: (file) => fs.sync(file),
+  syncData: (file, done) => {
+    fs.syncData(file, done)
+    later(1 + Math.floor(random() * 150), () => fs.releaseSync())
+  },
+  syncDirectory: (path) => fs.syncDirectory(path),
+  rename: (from, to) => fs.rename(from, to),
+  remove: (path) => fs.remove(path)
+})
+
+const faults = { holdSyncs: true } as const
+
+/** Runs an effect while virtual time goes by. */
+export const advancing = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(effect)
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust(20)
+    return yield* Fiber.join(fiber)
+  })
+
 const directory = "/log"
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
@@ -82,12 +118,17 @@ export class Cluster {
   private readonly transport: Transport
   private next = 1
 
-  constructor(seed: number) {
+  private readonly diskRandom: () => number
+  private readonly context: Context.Context<never>
+
+  constructor(seed: number, context: Context.Context<never>) {
+    this.context = context
+    this.diskRandom = seeded(seed + 2)
     this.random = seeded(seed)
     this.transport = chaos(inProcess(), seeded(seed + 1), this.rates)
     this.nodes = ["a", "b", "c"].map((name, i) => ({
       name,
-      fs: new SimFs(seed + 10 + i),
+      fs: new SimFs(seed + 10 + i, faults),
       scope: Scope.makeUnsafe(),
       role: "down",
       applied: []
@@ -107,7 +148,7 @@ export class Cluster {
   private readonly shape = { segmentBytes: 1600, batchRecords: 8, batchBytes: 4096 }
 
   startPrimary(node: Node, epoch?: number) {
-    return this.on(
+    return this.inside(
       node,
       Effect.gen({ self: this }, function* () {
         node.log = yield* Log.open({ directory, durability: "disk", ...this.shape })
@@ -136,7 +177,7 @@ export class Cluster {
   }
 
   startReplica(node: Node) {
-    return this.on(
+    return this.inside(
       node,
       Effect.gen({ self: this }, function* () {
         node.applied = []
@@ -185,7 +226,7 @@ export class Cluster {
     return Effect.gen({ self: this }, function* () {
       node.role = "down"
       const seed = Math.floor(this.random() * 1e9)
-      const after = powerCut ? node.fs.powerCut(seed) : node.fs.processKilled(seed)
+      const after = powerCut ? node.fs.powerCut(seed, "random", faults) : node.fs.processKilled(seed, faults)
       yield* this.stop(node)
       node.fs = after
     })
@@ -199,12 +240,12 @@ export class Cluster {
       if (candidates.length < 2) return false
       for (const node of candidates) if ((yield* (node.replica as Replica).report).durable === 1) return false
       const scope = Scope.makeUnsafe()
-      const fsOf = new Map(candidates.map((node) => [node.name, node.fs]))
+      const fsOf = new Map(candidates.map((node) => [node.name, this.disk(node)]))
       // The promotion opens the log on the chosen machine's disk: every candidate promotes on its own.
       const chosenFs = (replica: Replica): Replica => ({
         ...replica,
         promote: (options) =>
-          Effect.provideService(replica.promote(options), FileSystem, fsOf.get(replica.name) as SimFs)
+          Effect.provideService(replica.promote(options), FileSystem, fsOf.get(replica.name) as FileSystem)
       })
       const promoted = yield* promote({
         candidates: candidates.map((node) => chosenFs(node.replica as Replica)),
@@ -294,8 +335,10 @@ export class Cluster {
     return Effect.forEach(this.nodes, (node) => this.stop(node), { discard: true })
   }
 
-  get nowMillis() {
-    return Clock.currentTimeMillis
+  private disk(node: Node): FileSystem {
+    return slow(node.fs, this.diskRandom, (millis, run) => {
+      Effect.runForkWith(this.context)(Effect.delay(Effect.sync(run), millis))
+    })
   }
 
   private stop(node: Node) {
@@ -307,11 +350,7 @@ export class Cluster {
     return Effect.exit(Scope.close(scope, Exit.void))
   }
 
-  private on<A, E>(node: Node, effect: Effect.Effect<A, E, Scope.Scope>) {
-    return this.inside(node, effect)
-  }
-
   private inside<A, E>(node: Node, effect: Effect.Effect<A, E, Scope.Scope>) {
-    return effect.pipe(Scope.provide(node.scope), Effect.provideService(FileSystem, node.fs))
+    return effect.pipe(Scope.provide(node.scope), Effect.provideService(FileSystem, this.disk(node)))
   }
 }
