@@ -58,14 +58,6 @@ export class ExtractFailed extends Schema.TaggedClass<ExtractFailed>()("ExtractF
   issue: Schema.String
 }) {}
 
-/** The speed layer no longer holds what the batch view does not have yet. */
-export class SpeedTrimmed extends Schema.TaggedClass<SpeedTrimmed>()("SpeedTrimmed", {
-  /** Units that close before this are gone from the speed layer. */
-  trimmedBefore: Schema.Number,
-  /** Units that close before this are in the batch view. */
-  closedBefore: Schema.Number
-}) {}
-
 /** The broker failed. */
 export class BrokerFailed extends Schema.TaggedClass<BrokerFailed>()("BrokerFailed", {
   error: BrokerError
@@ -82,7 +74,6 @@ export type BatchErrorReason =
   | Missing
   | NotVerified
   | ExtractFailed
-  | SpeedTrimmed
   | BrokerFailed
 
 const explain = (reason: BatchErrorReason): string => {
@@ -105,8 +96,6 @@ const explain = (reason: BatchErrorReason): string => {
       return `records below ${reason.below} were to be deleted, but the archive is verified through ${reason.verifiedThrough} only. Run and verify the archive first.`
     case "ExtractFailed":
       return `the extractor failed at record ${reason.sequence}: ${reason.issue}. Return undefined for records that are not events; the raw record is archived either way.`
-    case "SpeedTrimmed":
-      return `the speed layer has forgotten what closes before ${reason.trimmedBefore}, the batch view is complete before ${reason.closedBefore} only. Trim the speed layer when a batch is published, not before.`
     case "BrokerFailed":
       return reason.error.message
   }
@@ -130,7 +119,6 @@ export class BatchError extends Schema.TaggedError<BatchError>()("BatchError", {
     Missing,
     NotVerified,
     ExtractFailed,
-    SpeedTrimmed,
     BrokerFailed
   ])
 }) {

@@ -14,7 +14,8 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Batch from "./Batch.ts"
-import { BatchError, brokerFailed, ExtractFailed, SpeedTrimmed } from "./BatchError.ts"
+import { BatchError, brokerFailed, ExtractFailed } from "./BatchError.ts"
+import * as History from "./History.ts"
 import * as Manifest from "./Manifest.ts"
 import * as Publication from "./Publication.ts"
 import type { Question, Rules } from "./Question.ts"
@@ -74,12 +75,10 @@ export interface Lambda {
   ) => Effect.Effect<void, never, Scope.Scope>
   /** Folds what the topic holds now (or up to `through`) into the speed layer, and adopts the newest batch view that it has caught up with. */
   readonly catchUp: (options?: { readonly through?: number }) => Effect.Effect<void, BatchError>
-  /** The merged answer at this moment. Fails with `SpeedTrimmed` rather than leave a hole. */
-  readonly answer: Effect.Effect<Answer, BatchError>
+  /** The merged answer at this moment. */
+  readonly answer: Effect.Effect<Answer>
   /** Events that were too late for the speed layer so far. */
   readonly late: Effect.Effect<number>
-  /** First sequence that the speed layer still needs: `Archive.trim` may delete what is before. */
-  readonly keepFrom: Effect.Effect<number>
   /** The truth: DuckDB over every event up to `through` (default: all that is archived), late ones too. */
   readonly truth: (options?: {
     readonly through?: number
@@ -88,7 +87,10 @@ export interface Lambda {
 
 const dayMillis = 86_400_000
 
-/** Opens the three layers. The batch views of an earlier process are adopted; the speed layer folds what the topic still holds. */
+/**
+ * Opens the three layers. Batch views of an earlier process are adopted; the speed layer begins empty and folds the history again at the first
+ * `catchUp`, from the archive where the topic no longer has it.
+ */
 export const open = <Event>(options: Options<Event>): Effect.Effect<Lambda, BatchError> =>
   Effect.gen(function* () {
     const { archive, directory, questions, topic } = options
@@ -103,17 +105,7 @@ export const open = <Event>(options: Options<Event>): Effect.Effect<Lambda, Batc
     const newest =
       wiring.publish === "together" ? Publication.newest(directory) : Publication.apart.newest(directory)
 
-    // Records that left the topic are in no speed layer, but what they did to the watermarks counts.
-    const info = yield* Effect.mapError(topic.info, brokerFailed(`open ${topic.name}`))
-    const marks =
-      info.firstSequence > 1
-        ? yield* Effect.scoped(
-            Effect.flatMap(opened, (batch) =>
-              Recompute.watermarks(batch, "archive", options, info.firstSequence - 1)
-            )
-          )
-        : undefined
-    const speed = Speed.initial(questions, wiring, marks)
+    const speed = Speed.initial(questions, wiring)
     let adopted: Publication.Publication = Publication.none
 
     const midnight = (before: number): number => {
@@ -188,8 +180,7 @@ export const open = <Event>(options: Options<Event>): Effect.Effect<Lambda, Batc
         const { lastSequence } = yield* Effect.mapError(topic.info, brokerFailed(`read ${topic.name}`))
         const to = Math.min(lastSequence, limits?.through ?? lastSequence)
         if (to > speed.through) {
-          yield* topic.read({ from: speed.through + 1, to }).pipe(
-            Stream.mapError(brokerFailed(`read ${topic.name}`)),
+          yield* History.read({ topic, archive, from: speed.through + 1, to }).pipe(
             Stream.runForEachArray((records) =>
               Effect.map(decode(records), (decoded) => Speed.step(options, wiring, speed, decoded))
             )
@@ -208,12 +199,6 @@ export const open = <Event>(options: Options<Event>): Effect.Effect<Lambda, Batc
 
     const answer: Lambda["answer"] = Effect.suspend(() => {
       const { closedBefore, through, version } = adopted
-      if (wiring.trim.by === "published" && speed.trimmedBefore > closedBefore) {
-        const { trimmedBefore } = speed
-        return Effect.fail(
-          new BatchError({ operation: "answer", reason: new SpeedTrimmed({ trimmedBefore, closedBefore }) })
-        )
-      }
       const { cut } = wiring
       const since = midnight(closedBefore)
       const isSpeeds = cut.by === "day" ? (event: Event) => options.timeMillis(event) >= since : () => true
@@ -247,7 +232,6 @@ export const open = <Event>(options: Options<Event>): Effect.Effect<Lambda, Batc
       catchUp,
       answer,
       late: Effect.sync(() => speed.late),
-      keepFrom: Effect.sync(() => Speed.keepFrom(speed)),
       truth: (extent) => Effect.withSpan(truth(extent), "Lambda.truth")
     }
   })

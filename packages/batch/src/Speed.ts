@@ -32,14 +32,13 @@ export interface State<Event> {
   readonly lanes: ReadonlyArray<{ readonly question: Question<Event>; events: Array<Held<Event>> }>
 }
 
-/** An empty layer; `watermarks` are those before the first record that it will be given. */
+/** The layer before the first record of the topic. */
 export const initial = <Event>(
   questions: ReadonlyArray<Question<Event>>,
-  wiring: Wiring<Event>,
-  watermarks: ReadonlyMap<number, number> = new Map()
+  wiring: Wiring<Event>
 ): State<Event> => ({
   through: 0,
-  watermarks: new Map(watermarks),
+  watermarks: new Map(),
   late: 0,
   trimmedBefore: 0,
   lanes: questions.map((question) => ({
@@ -101,7 +100,3 @@ export const rows = <Event>(
   }
   return found
 }
-
-/** First sequence that the layer still needs: everything before may leave the topic once the archive is verified. */
-export const keepFrom = <Event>(state: State<Event>): number =>
-  state.lanes.reduce((least, { events }) => Math.min(least, events[0]?.sequence ?? least), state.through + 1)

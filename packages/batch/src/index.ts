@@ -12,12 +12,12 @@ export {
   Missing,
   NotVerified,
   QueryFailed,
-  RowMismatch,
-  SpeedTrimmed
+  RowMismatch
 } from "./BatchError.ts"
 export * as Columns from "./Columns.ts"
 export * as Comparison from "./Comparison.ts"
 export { Disk } from "./Disk.ts"
+export * as History from "./History.ts"
 export * as Lambda from "./Lambda.ts"
 export * as Manifest from "./Manifest.ts"
 export { manifestOf } from "./ManifestFile.ts"
