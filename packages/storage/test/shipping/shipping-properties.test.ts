@@ -37,11 +37,11 @@ const live = Effect.fnUntraced(function* (seed: number, steps: number, crashes: 
     const choice = random()
     if (choice < 0.55) yield* cluster.append()
     else if (choice < 0.85 || !crashes) yield* TestClock.adjust(Math.ceil(random() * 400))
-    else if (choice < 0.9) {
+    else if (choice < 0.88) {
       const replicas = cluster.nodes.filter((node) => node.role === "replica")
       const one = replicas[Math.floor(random() * replicas.length)]
       if (one !== undefined && replicas.length === 2) yield* advancing(cluster.crash(one, random() < 0.5))
-    } else if (choice < 0.94) {
+    } else if (choice < 0.91) {
       for (const node of cluster.nodes) if (node.role === "down") yield* cluster.startReplica(node)
     } else {
       const old = cluster.primary
@@ -51,13 +51,25 @@ const live = Effect.fnUntraced(function* (seed: number, steps: number, crashes: 
           // It comes back in the same epoch, with what its disk kept.
           yield* advancing(cluster.crash(old, random() < 0.5))
           yield* advancing(cluster.startPrimary(old))
+        } else if (dies < 0.6) {
+          // The power of all machines goes at once, and the primary's machine stays away.
+          const others = cluster.nodes.filter((node) => node !== old)
+          // Under load, so that something is written and not synced somewhere.
+          for (let k = 0; k < 8; k++) {
+            yield* cluster.append()
+            yield* TestClock.adjust(Math.ceil(random() * 90))
+          }
+          yield* advancing(cluster.blackout())
+          for (const node of others) yield* cluster.startReplica(node)
+          if (yield* advancing(cluster.promote())) yield* cluster.startReplica(old)
+          else yield* advancing(cluster.startPrimary(old))
         } else {
-          if (dies < 0.7) yield* advancing(cluster.crash(old, true))
+          if (dies < 0.8) yield* advancing(cluster.crash(old, true))
           if (!(yield* advancing(cluster.promote()))) {
             if (old.role === "down") yield* advancing(cluster.startPrimary(old))
             continue
           }
-          if (dies >= 0.7) yield* TestClock.adjust(Math.ceil(random() * 2000))
+          if (dies >= 0.8) yield* TestClock.adjust(Math.ceil(random() * 2000))
           // A deposed primary that runs on is stopped, and comes back as a replica.
           if (old.role === "primary") yield* advancing(cluster.crash(old, false))
           yield* cluster.startReplica(old)

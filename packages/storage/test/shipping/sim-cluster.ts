@@ -232,6 +232,21 @@ export class Cluster {
     })
   }
 
+  /** The power of all machines goes in one moment. */
+  blackout() {
+    return Effect.gen({ self: this }, function* () {
+      const disks = this.nodes.map((node) => {
+        const loss = this.random() < 0.5 ? "everything" : "random"
+        return { node, after: node.fs.powerCut(Math.floor(this.random() * 1e9), loss, faults) }
+      })
+      for (const { after, node } of disks) {
+        node.role = "down"
+        yield* this.stop(node)
+        node.fs = after
+      }
+    })
+  }
+
   /** Promotes the better of the replicas that run, as an operator would with both at hand. */
   promote() {
     return Effect.gen({ self: this }, function* () {
