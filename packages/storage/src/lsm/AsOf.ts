@@ -33,7 +33,8 @@ export const valueAsOf = (
       isGap = (source.flags & entryFlag.olderDropped) !== 0
       continue
     }
-    if (isGap) return "gone"
+    // Under a gap the version is known to have been current only at its own sequence.
+    if (isGap && !("sequence" in at && at.sequence === source.sequence)) return "gone"
     if ((source.flags & entryFlag.tombstone) !== 0) return undefined
     return source.valueBytes.slice(source.valueStart, source.valueStart + source.valueLength)
   }

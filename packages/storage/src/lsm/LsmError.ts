@@ -24,6 +24,16 @@ export class LsmCorrupt extends Schema.TaggedError<LsmCorrupt>()("LsmCorrupt", {
   }
 }
 
+const remedies: { readonly [code: string]: string } = {
+  CLOSED: "Keep the scope that Lsm.open ran in open for as long as the store is used.",
+  EBUSY: "This process has the store open already: use that one, or close it first.",
+  ENOSPC: "Free space on the disk, then open the store again.",
+  EMFILE: "Raise the limit of open files, then open the store again.",
+  ARCHIVE: "The file stays and is tried again after the next flush: look after the archive.",
+  CORRUPT: "The cause says which file: restore it from a replica or a backup, then open the store again.",
+  DEFECT: "A bug of the store, its cause is with it: please report it. Open the store again to go on."
+}
+
 /**
  * The disk refused: a full disk, an I/O error, a failed sync, or a store that is closed. After a failed write the store
  * takes no further writes until it is opened again; reads go on. Nothing that was acknowledged is lost.
@@ -32,19 +42,12 @@ export class LsmFailed extends Schema.TaggedError<LsmFailed>()("LsmFailed", {
   /** What was being done: `write`, `sync`, `flush`, `compact`, `open`, … */
   operation: Schema.String,
   file: Schema.String,
-  /** The system's code: `ENOSPC`, `EIO`, …; `CLOSED` after the store was closed. */
+  /** The system's code (`ENOSPC`, `EIO`, …), or `CLOSED`, `EBUSY`, `ARCHIVE`, `CORRUPT`, `DEFECT`. */
   code: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message() {
-    const remedy =
-      this.code === "CLOSED"
-        ? "Keep the scope that Lsm.open ran in open for as long as the store is used."
-        : this.code === "ENOSPC"
-          ? "Free space on the disk, then open the store again."
-          : this.code === "EMFILE"
-            ? "Raise the limit of open files, then open the store again."
-            : "Look after the disk, then open the store again."
+    const remedy = remedies[this.code] ?? "Look after the disk, then open the store again."
     return `${this.operation} ${this.file}: ${this.code}. What was not acknowledged may be lost. ${remedy}`
   }
 }

@@ -18,6 +18,8 @@ export interface LsmStats {
   /** Files that were ended because they were full: tables, and files of the write-ahead log. */
   readonly filesRolled: number
   readonly filesArchived: number
+  /** Attempts to archive that failed; the file stays and is tried again after the next flush. */
+  readonly archiveFailures: number
   readonly filesDeleted: number
   /** Bytes of keys and values that flushes and compactions left out. */
   readonly reclaimedBytes: number
@@ -35,6 +37,7 @@ export interface LsmCounters {
   moves: number
   tablesMade: number
   filesArchived: number
+  archiveFailures: number
   walFilesDeleted: number
   tablesDeleted: number
   reclaimedBytes: number
@@ -49,6 +52,7 @@ export const newCounters = (): LsmCounters => ({
   moves: 0,
   tablesMade: 0,
   filesArchived: 0,
+  archiveFailures: 0,
   walFilesDeleted: 0,
   tablesDeleted: 0,
   reclaimedBytes: 0,

@@ -33,6 +33,9 @@ class Retain extends Message.Class<Retain>()("Retain", { error: Failure }) {}
 
 const Lane = Actor.make("storage/lsm", [Flush, Compact, Retain])
 
+/** True when nothing is wrong with the store but a copy of a full file of its log. */
+const isArchiveFailure = (error: LsmError): boolean => error._tag === "LsmFailed" && error.code === "ARCHIVE"
+
 /** What maintenance works on. */
 export interface MaintenanceParts {
   readonly directory: string
@@ -199,6 +202,10 @@ export const startMaintenance = Effect.fnUntraced(function* (
       Effect.sync(() => {
         if (Cause.hasInterruptsOnly(cause)) return
         const error = Cause.squash(cause)
+        if (error instanceof LsmFailed && isArchiveFailure(error)) {
+          counters.archiveFailures++
+          return
+        }
         const code = Predicate.isTagged(error, "LsmCorrupt") ? "CORRUPT" : "DEFECT"
         parts
           .writer()
@@ -222,9 +229,12 @@ export const startMaintenance = Effect.fnUntraced(function* (
           for (let next = data.oldestFrozen; next !== undefined; next = data.oldestFrozen) {
             yield* flushOne(next)
           }
-          yield* retain()
         })
-      ).pipe(Effect.andThen(wakeCompaction)),
+      ).pipe(
+        // The log's files stay until they could be archived; the flush is done all the same, and the count tells.
+        Effect.andThen(Effect.catchIf(guarded(retain()), isArchiveFailure, () => Effect.void)),
+        Effect.andThen(wakeCompaction)
+      ),
     Compact: ({ whole }) =>
       guarded(
         Effect.gen(function* () {

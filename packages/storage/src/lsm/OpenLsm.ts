@@ -248,6 +248,7 @@ export class OpenLsm extends LsmReader {
       moves: counters.moves,
       filesRolled: counters.tablesMade + counters.walFilesDeleted + this.walFiles() - this.walFilesAtOpen,
       filesArchived: counters.filesArchived,
+      archiveFailures: counters.archiveFailures,
       filesDeleted: counters.walFilesDeleted + counters.tablesDeleted,
       reclaimedBytes: counters.reclaimedBytes,
       droppedVersions: counters.droppedVersions,

@@ -115,6 +115,33 @@ describe("K3 batches are atomic over a crash, K5 the manifest names the files th
   }
 })
 
+describe("K3 batches are atomic over a crash, also those that are larger than the log's own batches", () => {
+  it.effect("ten thousand writes: all or none", () =>
+    Effect.gen(function* () {
+      const options: Options = { ...tiny, durability: "os", memtableBytes: 1 << 20 }
+      const batch = Array.from({ length: 10_000 }, (_, n) => ({
+        type: "put" as const,
+        key: `${n}`,
+        value: ""
+      }))
+      const write = (fs: SimFs) => withStore(fs, options, (store) => store.write(batch))
+      const whole = new SimFs(1)
+      yield* write(whole)
+      const found = new Set<number>()
+      for (let crashAt = 1; crashAt <= whole.changes; crashAt++) {
+        const fs = new SimFs(1, { crashAt })
+        yield* Effect.exit(write(fs))
+        found.add(
+          yield* withStore(fs.processKilled(1), options, (store) =>
+            Effect.sync(() => [...store.scan()].length)
+          )
+        )
+      }
+      assert.deepStrictEqual([...found].sort(), [0, 10_000])
+    })
+  )
+})
+
 describe("the disk fails at each call", () => {
   const plans: ReadonlyArray<SimFaults> = [
     { code: "EIO" },

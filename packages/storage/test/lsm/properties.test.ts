@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { count, firstSeed } from "@troupe/vitest/counts"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -246,6 +247,56 @@ describe("garbage: likes that were taken back", () => {
   )
 })
 
+describe("questions about the past are answered exactly, or with HistoryGone", () => {
+  it.effect("beyond the versions that are kept, and in the gap that a snapshot's version leaves", () =>
+    withStore(new SimFs(1), { ...options, history: { versions: 2 } }, (store) =>
+      Effect.gen(function* () {
+        const ask = (sequence: number) => Effect.map(store.getAsOf("k", { sequence }), decoded)
+        yield* store.put("k", "one")
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* store.snapshot
+            for (const value of ["two", "three", "four"]) yield* store.put("k", value)
+            yield* store.compact
+          })
+        )
+        assert.isUndefined(yield* ask(0))
+        assert.strictEqual(yield* ask(1), "one")
+        assert.instanceOf(yield* Effect.flip(ask(2)), HistoryGone)
+        assert.strictEqual(yield* ask(3), "three")
+        assert.strictEqual(yield* ask(4), "four")
+        yield* store.put("l", "x")
+        yield* store.compact
+        assert.instanceOf(yield* Effect.flip(ask(1)), HistoryGone)
+        assert.instanceOf(yield* Effect.flip(ask(0)), HistoryGone)
+        assert.strictEqual(yield* ask(3), "three")
+      })
+    )
+  )
+})
+
+describe("a flush", () => {
+  it.effect("makes a table only after the log is synced up to its last change", () =>
+    Effect.gen(function* () {
+      const fs = new SimFs(1, { holdSyncs: true })
+      yield* withStore(fs, options, (store) =>
+        Effect.gen(function* () {
+          yield* store.put("a", "1")
+          const flushing = yield* Effect.forkChild(store.flush, { startImmediately: true })
+          for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow
+          assert.isTrue(fs.trace.some((line) => line.startsWith("syncData") && line.includes("/wal/")))
+          assert.isFalse(fs.trace.some((line) => line.startsWith("create") && line.includes("/tables/")))
+          while (flushing.pollUnsafe() === undefined) {
+            fs.releaseSync()
+            yield* Effect.yieldNow
+          }
+          assert.strictEqual(store.stats.flushes, 1)
+        })
+      )
+    })
+  )
+})
+
 describe("files of the write-ahead log", () => {
   it.effect("are rolled by size, and archived before they go; the archive has every change", () =>
     Effect.gen(function* () {
@@ -345,5 +396,87 @@ describe("concurrent writers", () => {
         })
       )
     })
+  )
+})
+
+describe("an archive that cannot be written", () => {
+  it.effect("keeps the files, is counted, fails only who asks for it, and is caught up with later", () =>
+    Effect.gen(function* () {
+      let isDown = true
+      const taken: Array<string> = []
+      const archive = (segment: { readonly path: string }): Effect.Effect<void, string> =>
+        Effect.suspend(() =>
+          isDown ? Effect.fail("no such host") : Effect.sync(() => void taken.push(segment.path))
+        )
+      yield* withStore(new SimFs(1), { ...options, wal: { segmentBytes: 600, archive } }, (store) =>
+        Effect.gen(function* () {
+          yield* fill(store, new Model(), 3, 40)
+          yield* store.flush
+          assert.isAbove(store.stats.archiveFailures, 0)
+          assert.strictEqual(store.wal.firstSequence, 1)
+          const error = yield* Effect.flip(store.retain)
+          assert.include(error.message, "look after the archive")
+          yield* store.put("still", "writing")
+          isDown = false
+          yield* store.retain
+          assert.isAbove(store.wal.firstSequence, 1)
+          assert.strictEqual(taken.length, store.stats.filesArchived)
+        })
+      )
+    })
+  )
+})
+
+describe("a store that is open already, or closed", () => {
+  it.effect("says so, and what to do", () =>
+    Effect.gen(function* () {
+      const fs = new SimFs(1)
+      const store = yield* withStore(fs, options, (open) =>
+        Effect.gen(function* () {
+          yield* open.put("a", "1")
+          const second = yield* Effect.flip(withStore(fs, options, () => Effect.void))
+          assert.include(second.message, "open already")
+          return open
+        })
+      )
+      assert.include((yield* Effect.flip(store.get("a"))).message, "Keep the scope")
+      assert.include((yield* Effect.flip(store.put("a", "2"))).message, "Keep the scope")
+      assert.include((yield* Effect.flip(store.flush)).message, "Keep the scope")
+      assert.throws(() => [...store.scan()], /Keep the scope/)
+    })
+  )
+})
+
+describe("back-pressure", () => {
+  it.effect(
+    "writes wait while both memtables are full: the answer is late, the thread is free, memory is bounded",
+    () =>
+      Effect.gen(function* () {
+        const stuck = { ...options, level0: { trigger: 4, slow: 4, stop: 5 } }
+        const release = yield* Deferred.make<void>()
+        yield* withStore(
+          new SimFs(1),
+          { ...stuck, wal: { archive: () => Deferred.await(release) } },
+          (store) =>
+            Effect.gen(function* () {
+              // The archive hook holds the flush actor, so level 0 does not get smaller while it is held.
+              const writing = yield* Effect.forkChild(
+                Effect.forEach(
+                  Array.from({ length: 60 }, (_, n) => n),
+                  (n) => store.put(key(n), "v".repeat(60)),
+                  { discard: true }
+                ),
+                { startImmediately: true }
+              )
+              for (let turn = 0; turn < 200; turn++) yield* Effect.yieldNow
+              assert.isUndefined(writing.pollUnsafe())
+              assert.isAtMost(store.stats.memoryBytes, 2 * options.memtableBytes)
+              yield* Deferred.succeed(release, undefined)
+              yield* TestClock.adjust("1 second")
+              yield* Fiber.join(writing)
+              assert.strictEqual(shown(store).size, 60)
+            })
+        )
+      })
   )
 })
