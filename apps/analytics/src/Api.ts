@@ -1,5 +1,7 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import * as Schema from "effect/Schema"
+import { StorageReport } from "./storage/StorageReport.ts"
+import { WalReport } from "./wal/WalReport.ts"
 
 /** A session as the page shows it. Times in milliseconds since 1970. */
 export const SessionShown = Schema.Struct({
@@ -30,6 +32,30 @@ export const Status = Schema.Struct({
 })
 export type Status = typeof Status.Type
 
+/** A story of this kind is being told right now. Wait for it to end. */
+export class StoryRunning extends Schema.TaggedError<StoryRunning>()(
+  "StoryRunning",
+  { story: Schema.String },
+  { httpApiStatus: 409 }
+) {
+  override get message() {
+    return `The story of ${this.story} is being told right now. Wait for it to end, then ask again.`
+  }
+}
+
+/** A story could not be told to its end. */
+export class StoryFailed extends Schema.TaggedError<StoryFailed>()(
+  "StoryFailed",
+  { detail: Schema.String },
+  { httpApiStatus: 500 }
+) {
+  override get message() {
+    return this.detail
+  }
+}
+
+const seed = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 }))
+
 /** The run over HTTP; OpenAPI at `/openapi.json`, readable at `/docs`. */
 export const AnalyticsApi = HttpApi.make("analytics")
   .add(
@@ -44,6 +70,20 @@ export const AnalyticsApi = HttpApi.make("analytics")
             data: Schema.fromJsonString(SessionShown)
           })
         })
+      })
+    )
+  )
+  .add(
+    HttpApiGroup.make("stories").add(
+      HttpApiEndpoint.post("storage", "/stories/storage", {
+        payload: Schema.Struct({ seed, kill: Schema.Boolean }),
+        success: StorageReport,
+        error: [StoryRunning, StoryFailed]
+      }),
+      HttpApiEndpoint.post("wal", "/stories/wal", {
+        payload: Schema.Struct({ seed }),
+        success: WalReport,
+        error: [StoryRunning, StoryFailed]
       })
     )
   )

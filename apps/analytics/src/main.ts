@@ -13,6 +13,7 @@ import * as Rendering from "./Rendering.ts"
 import * as Server from "./Server.ts"
 import * as Source from "./Source.ts"
 import { storage, storageWriter } from "./storage/StorageCommand.ts"
+import { wal, walPrimary } from "./wal/WalCommand.ts"
 
 const defaultEvents = 20_000
 const defaultLiveSpeed = 600
@@ -117,7 +118,7 @@ const analytics = Command.make("analytics", flags, run).pipe(
   Command.withDescription(
     "Clicks into one topic, sessions live beside it; then the history again with version 2 of the view beside version 1"
   ),
-  Command.withSubcommands([demo, storage, storageWriter])
+  Command.withSubcommands([demo, storage, storageWriter, wal, walPrimary])
 )
 
 analytics.pipe(

@@ -1,5 +1,7 @@
 import { Sessions } from "./Sessions.tsx"
+import { Storage } from "./Storage.tsx"
 import { connected, status } from "./store.ts"
+import { Wal } from "./Wal.tsx"
 
 /** The whole page: one room for each answer that is read from the log. */
 export const Page = () => (
@@ -9,6 +11,8 @@ export const Page = () => (
       <p>{status.value ? `Reading ${status.value.input}.` : "…"}</p>
     </header>
     <Sessions />
+    <Storage />
+    <Wal />
     <footer>
       {connected.value
         ? "Live: each row is a session in the view's output topic. "

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals"
 import type { SessionShown, Status } from "../src/Api.ts"
 
 /** Sessions shown: the last ones that closed. */
-const shown = 24
+const shown = 12
 
 /** Where the run stands. */
 export const status = signal<Status | undefined>(undefined)

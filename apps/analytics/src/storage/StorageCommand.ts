@@ -1,15 +1,16 @@
-import { RunDirectory, runFlags, Table } from "@troupe/console"
+import { runFlags, Table } from "@troupe/console"
 import { ActorSystem } from "@troupe/runtime"
 import * as Console from "effect/Console"
 import { Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "../ChildProcess.ts"
-import * as StorageStory from "./StorageStory.ts"
+import * as Stories from "../Stories.ts"
+import type { StorageReport } from "./StorageReport.ts"
 import * as StorageWriter from "./StorageWriter.ts"
 
 const kilobytes = (bytes: number) => `${Math.round(bytes / 1024)} KiB`
 
-const render = (report: StorageStory.Report): string =>
+const render = (report: StorageReport): string =>
   [
     `${report.writers} writers in a process of their own, killed ${report.kills} times; store and archive on plain files (durability: os)`,
     "",
@@ -61,8 +62,10 @@ export const storage = Command.make(
   },
   Effect.fnUntraced(
     function* ({ data, json, kill, seed, writers, writes }) {
-      const { path } = yield* RunDirectory.acquire({ app: "analytics", data, keeps: false })
-      const report = yield* StorageStory.run({ directory: path, seed, writers, writes, kills: kill ? 3 : 0 })
+      const report = yield* Stories.inDirectoryOfItsOwn(
+        (directory) => Stories.storage({ directory, seed, kill, writers, writes }),
+        data
+      )
       yield* Console.log(json ? JSON.stringify(report) : render(report))
     },
     Effect.scoped,

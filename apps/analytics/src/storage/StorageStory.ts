@@ -5,6 +5,7 @@ import type { Lsm, LsmStats } from "@troupe/storage/lsm"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ChildProcess from "../ChildProcess.ts"
+import type { StorageReport } from "./StorageReport.ts"
 import * as StoreShape from "./StoreShape.ts"
 import * as Workload from "./Workload.ts"
 
@@ -26,37 +27,6 @@ export interface Settings {
   readonly writes: number
   /** How often the writing process is killed. */
   readonly kills: number
-}
-
-/** What came of it. */
-export interface Report {
-  readonly seed: number
-  readonly kills: number
-  readonly writers: number
-  /** Acknowledged puts, deletes, and puts of a key that was put before. */
-  readonly puts: number
-  readonly deletes: number
-  readonly overwrites: number
-  /** Bytes on disk before and after everything that nobody can ask for was compacted away. */
-  readonly bytesBefore: number
-  readonly bytesAfter: number
-  /** Bytes of keys and values that a reader of the present sees. */
-  readonly liveBytes: number
-  readonly reclaimedBytes: number
-  /** Likes that went away together with the like that was taken back, and old versions. */
-  readonly droppedPairs: number
-  readonly droppedVersions: number
-  /** Tables and files of the write-ahead log that were ended because they were full, in runs that ended by themselves. */
-  readonly filesRolled: number
-  readonly filesArchived: number
-  /** Questions about the past that were answered, wrong answers among them, and those whose answer is not kept any more. */
-  readonly asOfChecked: number
-  readonly asOfWrong: number
-  readonly asOfGone: number
-  /** Acknowledged writes that the store does not have: checked after every kill and at the end, against a model outside the store. */
-  readonly acknowledgedLost: number
-  /** A snapshot taken before the compaction reads the same after it. */
-  readonly snapshotUnchanged: boolean
 }
 
 const text = new TextDecoder()
@@ -231,6 +201,6 @@ export const run = Effect.fn("StorageStory.run")(function* (settings: Settings) 
       ...past,
       acknowledgedLost,
       snapshotUnchanged
-    } satisfies Report
+    } satisfies StorageReport
   }).pipe(Effect.scoped)
 })
