@@ -7,3 +7,6 @@ export const count = (counts: { readonly quick: number; readonly long: number })
 
 /** The seed a seeded test begins at: `TROUPE_SEED`, else 1. A failing test prints the seed that failed. */
 export const firstSeed = (): number => Number(process.env["TROUPE_SEED"] ?? 1)
+
+/** How long a test may take, in milliseconds: `quick` in `verify`, half an hour where every count is run. A slow machine is no failure; a hang is. */
+export const patience = (quick: number): number => (process.env["TROUPE_LONG"] === "1" ? 1_800_000 : quick)

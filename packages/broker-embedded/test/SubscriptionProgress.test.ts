@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Broker } from "@troupe/broker"
 import { SubscriptionState, TopicIndex } from "@troupe/broker/backend"
 import { Embedded } from "@troupe/broker-embedded"
-import { count, firstSeed } from "@troupe/vitest/counts"
+import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import {
@@ -148,6 +148,6 @@ describe("a subscription's log", () => {
           })
         }).pipe(Effect.scoped, Effect.provide(layer, { local: true }))
       }),
-    60_000
+    patience(60_000)
   )
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { layerMemoryWith, seededFaults } from "@troupe/broker"
 import { Queue, Worker } from "@troupe/queue"
 import { ActorSystem } from "@troupe/runtime"
-import { count, firstSeed } from "@troupe/vitest/counts"
+import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -150,6 +150,6 @@ describe("no job is lost", () => {
           ),
         { discard: true }
       ),
-    120_000
+    patience(120_000)
   )
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorContext, ActorSystem, Mailbox, Message, Supervision } from "@troupe/runtime"
-import { count, firstSeed } from "@troupe/vitest/counts"
+import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -221,6 +221,6 @@ describe("interleavings", () => {
         }
         assert.isAbove(handled, seeds * 10)
       }),
-    { timeout: 300_000 }
+    { timeout: patience(300_000) }
   )
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type AppendRequest, Broker, layerMemory, Subject, type Topic } from "@troupe/broker"
 import { ActorSystem } from "@troupe/runtime"
 import { Replay, TableDigest, Views } from "@troupe/views"
-import { count, firstSeed } from "@troupe/vitest/counts"
+import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Control, Sessions, SessionTable } from "../src/index.ts"
@@ -77,7 +77,7 @@ describe("sessions on a log", () => {
           assert.strictEqual(digest, TableDigest.canonical(truth), `seed ${seed}`)
         }
       }),
-    120_000
+    patience(120_000)
   )
 
   it.effect("version 2 with another gap runs beside version 1, and each is its own batch", () =>
