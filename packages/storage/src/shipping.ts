@@ -3,6 +3,7 @@ export * as Archive from "./shipping/Archive.ts"
 export { type BrokerTransportOptions, overBroker } from "./shipping/BrokerTransport.ts"
 export * as Lease from "./shipping/Lease.ts"
 export type { LostTail } from "./shipping/LogTail.ts"
+export { type MessageEnd, overMessages, ShippingMessage } from "./shipping/MessageTransport.ts"
 export { Primary, type PrimaryOptions, type ReplicaStatus } from "./shipping/Primary.ts"
 export { type Promoted, type PromotionOptions, promote } from "./shipping/Promotion.ts"
 export {

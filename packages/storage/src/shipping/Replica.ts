@@ -77,7 +77,7 @@ export interface Replica {
   readonly report: Effect.Effect<ReplicaReport>
   /** Batches that are synced here, from `from` on: about `maxBytes` of them. */
   readonly read: (from: number, maxBytes: number) => Effect.Effect<ReadonlyArray<BatchView>, ShippingError>
-  /** Answers when everything below `sequence` is synced here and applied. */
+  /** Answers when a primary leads this replica and everything below `sequence` is synced here and applied. */
   readonly caughtUp: (sequence: number) => Effect.Effect<void, ShippingError>
   /** Promises durably to follow no epoch below `epoch`; what an older primary sends is refused from here on. */
   readonly fence: (epoch: number) => Effect.Effect<FencedReplica, ShippingError>
@@ -160,11 +160,12 @@ const open = Effect.fn("Replica.open")(function* (
       send
     )
   })
+  const isLed = (): boolean => incoming.state === "streaming" || incoming.state === "snapshot"
   const applyFailed = (cause: unknown) =>
     new ShippingError({ operation: `apply as ${name}`, reason: new ApplyFailed({ cause }) })
   const apply = Effect.gen(function* () {
     // Before a primary has said so, nobody knows that this log is a prefix of its.
-    if (incoming.state !== "streaming" && incoming.state !== "snapshot") return
+    if (!isLed()) return
     const to = log.durable.sequence
     if (incoming.rewound !== undefined) {
       const from = incoming.rewound
@@ -292,8 +293,9 @@ const open = Effect.fn("Replica.open")(function* (
           else if (incoming.state === "otherLog") {
             const reason = new OtherLog({ ours: logIdText(log.logId), theirs: "another" })
             resume(Effect.fail(new ShippingError({ operation: `follow as ${name}`, reason })))
-          } else if (log.durable.sequence >= sequence && incoming.applied >= sequence) resume(Effect.void)
-          else return
+          } else if (isLed() && log.durable.sequence >= sequence && incoming.applied >= sequence) {
+            resume(Effect.void)
+          } else return
           waiting.delete(look)
         }
         waiting.add(look)
