@@ -6,7 +6,7 @@ import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
 import { Archive, BatchError, Disk, Fenced, Lambda, Publication } from "../src/index.ts"
 import { deadlyDisk, directory } from "./feed.ts"
-import { columns, decode, feed, fill, hour, type Interaction, questions, rules } from "./social.ts"
+import { columns, decode, feed, fill, hour, type Interaction, questions, rules, trending } from "./social.ts"
 
 const events = feed(7, 900, hour)
 
@@ -97,6 +97,44 @@ describe("Lambda", () => {
         assert.strictEqual((yield* after.answer).version, 2)
         yield* isTruth(after)
       }).pipe(Effect.scoped, Effect.provide(layerMemory))
+  )
+
+  it.effect("draws every line at the same millisecond on both sides", () =>
+    Effect.gen(function* () {
+      const { archiveAll, options, topic } = yield* world
+      const { delayMillis, latenessMillis } = options
+      const ends = 480_000 * hour
+      // B will be the very last moment of the hour before `ends`.
+      const newest = ends - 1 + delayMillis + latenessMillis
+      const event = (id: string, at: number): Interaction => ({ id, user: "u", tag: "t", at, tenths: 1 })
+      const lambda = yield* Lambda.open({ ...options, partitions: 1, questions: [trending] })
+      const append = (event: Interaction) =>
+        topic.append({ subject: "p.0", data: new TextEncoder().encode(JSON.stringify(event)) })
+      for (const held of [event("a", ends - hour), event("b", ends - hour - 1), event("c", newest)])
+        yield* append(held)
+      yield* archiveAll
+      const published = yield* lambda.runBatch()
+      assert.strictEqual(published.closedBefore, ends - 1)
+      assert.deepStrictEqual([...(published.tables["trending"] ?? [])], [["479998/t", { uses: 1 }]])
+      yield* lambda.catchUp()
+      // Just in time for the hour that is still open, and a millisecond too late for it.
+      yield* append(event("d", ends - 1))
+      yield* append(event("e", ends - 2))
+      yield* lambda.catchUp()
+      assert.strictEqual(yield* lambda.late, 1)
+      const rows = (held: Lambda.Answer) => [...(held.tables["trending"] ?? [])].sort()
+      const expected: Array<[string, { readonly uses: number }]> = [
+        ["479998/t", { uses: 1 }],
+        ["479999/t", { uses: 2 }],
+        [`${Math.floor(newest / hour)}/t`, { uses: 1 }]
+      ]
+      assert.deepStrictEqual(rows(yield* lambda.answer), expected)
+      // Two hours on, the batch layer has judged both as the speed layer did.
+      yield* append(event("f", newest + 2 * hour))
+      yield* archiveAll
+      const next = yield* lambda.runBatch()
+      assert.deepStrictEqual([...(next.tables["trending"] ?? [])].sort().slice(0, 2), expected.slice(0, 2))
+    }).pipe(Effect.scoped, Effect.provide(layerMemory))
   )
 
   it.effect("adopts a batch view only when the speed layer has read as far", () =>
