@@ -6,7 +6,7 @@ import { connect as connectClient } from "@nats-io/transport-node"
 import type { AppendRequest, Topic } from "@troupe/broker"
 import { NatsServer } from "@troupe/nats"
 import { hasServer } from "@troupe/nats/testing"
-import { count, firstSeed } from "@troupe/vitest/counts"
+import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
@@ -138,7 +138,7 @@ describe.runIf(hasServer)("outages", () => {
         const topic = yield* (yield* broker(servers)).topic({ name: "load" })
         yield* underLoad(topic, 64, count({ quick: 3, long: 50 }), nodes[0]?.restart ?? Effect.void)
       }),
-    240_000
+    patience(240_000)
   )
 
   if (count({ quick: 0, long: 1 }) === 1) {
@@ -162,7 +162,7 @@ describe.runIf(hasServer)("outages", () => {
           })
           yield* underLoad(topic, 16, 5, kill)
         }),
-      240_000
+      patience(240_000)
     )
   }
 

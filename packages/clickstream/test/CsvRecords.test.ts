@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { count, firstSeed } from "@troupe/vitest/counts"
+import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import * as CsvRecords from "../src/CsvRecords.ts"
 import { Prng } from "../src/index.ts"
 
@@ -107,7 +107,7 @@ describe("CsvRecords", () => {
       }
       assert.deepStrictEqual(read(pieces, maxLength), whole, `seed ${seed}`)
     }
-  }, 120_000)
+  }, patience(120_000))
 
   it("what is written by the rules is read back", () => {
     const values = ["", "a", "a,b", 'say "x"', "two\nlines", "\r\n", " padded ", "é😀", '"', ","]
