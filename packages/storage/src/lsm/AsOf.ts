@@ -38,7 +38,10 @@ export const valueAsOf = (
     if ((source.flags & entryFlag.tombstone) !== 0) return undefined
     return source.valueBytes.slice(source.valueStart, source.valueStart + source.valueLength)
   }
+  const { tracelessMillis, tracelessSequence } = traceless
   const isUntraceable =
-    "sequence" in at ? at.sequence < traceless.tracelessSequence : at.timeMillis < traceless.tracelessMillis
+    "sequence" in at
+      ? at.sequence < tracelessSequence
+      : tracelessSequence > 0 && at.timeMillis < tracelessMillis
   return isGap || isUntraceable ? "gone" : undefined
 }

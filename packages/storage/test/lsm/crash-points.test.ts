@@ -9,6 +9,9 @@ import type { OpenLsm } from "../../src/lsm/OpenLsm.ts"
 import type { LsmError, LsmOptions } from "../../src/lsm.ts"
 import { batchOf, directory, Model, seeded, shown, tiny, withStore } from "./sim-lsm.ts"
 
+/** Long counts take their time; a hang is still found. */
+const patience = count({ quick: 120_000, long: 3_600_000 })
+
 type Options = Omit<LsmOptions, "directory">
 
 const shapes: ReadonlyArray<{
@@ -81,7 +84,9 @@ const reopen = (fs: SimFs, options: Options, model: Model, must: boolean) =>
 const mustKeep = (options: Options, loss: Loss | "killed"): boolean =>
   options.durability === "disk" || (options.durability === "os" && loss === "killed")
 
-describe("K3 batches are atomic over a crash, K5 the manifest names the files there are: dying at each change of the disk in put, flush, compaction and manifest edit", () => {
+describe("K3 batches are atomic over a crash, K5 the manifest names the files there are: dying at each change of the disk in put, flush, compaction and manifest edit", {
+  timeout: patience
+}, () => {
   for (const { losses, name, options } of shapes) {
     it.effect(name, () =>
       Effect.gen(function* () {
@@ -142,7 +147,7 @@ describe("K3 batches are atomic over a crash, also those that are larger than th
   )
 })
 
-describe("the disk fails at each call", () => {
+describe("the disk fails at each call", { timeout: patience }, () => {
   const plans: ReadonlyArray<SimFaults> = [
     { code: "EIO" },
     { code: "ENOSPC", stays: true },

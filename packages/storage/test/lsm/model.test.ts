@@ -10,6 +10,9 @@ import type { OpenLsm, Snapshot } from "../../src/lsm/OpenLsm.ts"
 import type { LsmOptions } from "../../src/lsm.ts"
 import { batchOf, decoded, keyOf, Model, seeded, shown, tiny, withStore } from "./sim-lsm.ts"
 
+/** Long counts take their time; a hang is still found. */
+const patience = count({ quick: 120_000, long: 3_600_000 })
+
 type Options = Omit<LsmOptions, "directory">
 
 const shapes: ReadonlyArray<{ readonly name: string; readonly options: Options }> = [
@@ -152,7 +155,9 @@ const checkAsOf = Effect.fnUntraced(function* (
   return 0
 })
 
-describe("K1 the store equals a sorted map at every sequence; K2 snapshots and cursors see exactly theirs; K6 compaction changes nothing for them", () => {
+describe("K1 the store equals a sorted map at every sequence; K2 snapshots and cursors see exactly theirs; K6 compaction changes nothing for them", {
+  timeout: patience
+}, () => {
   for (const { name, options } of shapes) {
     it.effect(name, () =>
       Effect.gen(function* () {

@@ -11,6 +11,9 @@ import type { OpenLsm } from "../../src/lsm/OpenLsm.ts"
 import { HistoryGone, LsmCorrupt, type LsmOptions } from "../../src/lsm.ts"
 import { batchOf, decoded, directory, Model, seeded, shown, tiny, withStore } from "./sim-lsm.ts"
 
+/** Long counts take their time; a hang is still found. */
+const patience = count({ quick: 120_000, long: 3_600_000 })
+
 const options = { ...tiny, durability: "os" } as const satisfies Omit<LsmOptions, "directory">
 
 const key = (n: number): string => `key:${String(n).padStart(12, "0")}`
@@ -28,7 +31,7 @@ const fill = Effect.fnUntraced(function* (store: OpenLsm, model: Model, seed: nu
 const tablesOn = (fs: SimFs): ReadonlyArray<string> =>
   [...fs.files().keys()].filter((path) => path.startsWith(`${directory}/tables/`))
 
-describe("K4 no tombstone is dropped while an older version is below it", () => {
+describe("K4 no tombstone is dropped while an older version is below it", { timeout: patience }, () => {
   it.effect("a key that was deleted never comes back, at whatever level its versions are", () =>
     Effect.gen(function* () {
       for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 10, long: 300 }); seed++) {
@@ -95,7 +98,9 @@ describe("K7 after a full compaction without snapshots, bytes ≤ 1.1 × live by
   )
 })
 
-describe("K8 a flipped bit in any table is reported on read of that block, other keys stay readable", () => {
+describe("K8 a flipped bit in any table is reported on read of that block, other keys stay readable", {
+  timeout: patience
+}, () => {
   it.effect("every byte of a table, one bit each", () =>
     Effect.gen(function* () {
       const disk = new SimFs(1)
@@ -137,7 +142,7 @@ describe("K8 a flipped bit in any table is reported on read of that block, other
   )
 })
 
-describe("K9 changes(1) replayed into an empty store gives the same store", () => {
+describe("K9 changes(1) replayed into an empty store gives the same store", { timeout: patience }, () => {
   it.effect("with the log kept, after flushes and compactions", () =>
     Effect.gen(function* () {
       for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 5, long: 100 }); seed++) {
