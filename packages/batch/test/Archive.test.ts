@@ -124,7 +124,7 @@ describe("Archive", () => {
         yield* attempt(undisturbed, counting.disk)
         const expected = yield* rowsOf(undisturbed)
         const writes = counting.changes()
-        assert.isAbove(writes, 30)
+        assert.isAbove(writes, 25)
         for (let at = 1; at <= writes; at++) {
           // Before a write is after the one before it.
           for (const when of ["during", "after"] as const) {
