@@ -43,6 +43,11 @@ export const promote = Effect.fn("Promotion.promote")(function* (
   options: PromotionOptions
 ): Effect.fn.Return<Promoted, ShippingError | LogError, Scope.Scope> {
   const { candidates, replicas, durable, epoch: wanted, ...shape } = options
+  const needed = replicas - durable + 1
+  const tooFew = (fenced: number): ShippingError =>
+    new ShippingError({ operation: "promote", reason: new TooFew({ fenced, needed: Math.max(1, needed) }) })
+  // Before anything is fenced: a promotion that cannot be must not depose a primary that works.
+  if (candidates.length < needed) return yield* tooFew(0)
   const reports = yield* Effect.forEach(candidates, (candidate) => candidate.report)
   const epoch = wanted ?? 1 + Math.max(0, ...reports.map((report) => report.promised))
   const fenced: Array<FencedReplica> = []
@@ -52,14 +57,10 @@ export const promote = Effect.fn("Promotion.promote")(function* (
     if (result._tag === "Success") fenced.push(result.success)
     else refused = result.failure
   }
-  const needed = replicas - durable + 1
   if (refused?.reason._tag === "Fenced") return yield* refused
   const best = mostAdvanced(fenced)
   const chosen = candidates.find((candidate) => candidate.name === best?.name)
-  if (fenced.length < needed || chosen === undefined) {
-    const reason = new TooFew({ fenced: fenced.length, needed: Math.max(1, needed) })
-    return yield* new ShippingError({ operation: "promote", reason })
-  }
+  if (fenced.length < needed || chosen === undefined) return yield* tooFew(fenced.length)
   const log = yield* chosen.promote({ ...shape, epoch })
   return { name: chosen.name, epoch, log }
 })
