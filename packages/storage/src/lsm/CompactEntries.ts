@@ -25,6 +25,8 @@ export interface Garbage {
 /** A delete that may vanish once it is known that nothing older is kept below it. */
 class Tombstone extends EntryCursor {
   hidesPut = false
+  /** True when the history needs to see that the key was deleted then. */
+  isTrace = false
 
   static of(entry: EntryCursor, key: Uint8Array, keyLength: number): Tombstone {
     const out = new Tombstone()
@@ -78,13 +80,18 @@ export const compactEntries = (
     sink.add(entry, written === 0)
     written++
   }
-  const isTraceNeeded = (tombstone: Tombstone): boolean =>
-    rules.horizonMillis !== undefined && tombstone.timeMillis > rules.horizonMillis
+  /** The history asks for what was current in it: this delete, from its own time to that of its successor. */
+  const isTrace = (entry: EntryCursor): boolean => {
+    const { horizonMillis, versions } = rules
+    if (nth > 0 && nth < versions) return true
+    if (horizonMillis === undefined) return false
+    return entry.timeMillis > horizonMillis || (nth > 0 && successorMillis > horizonMillis)
+  }
   /** The key is over: deletes with nothing below them go, from the oldest on. */
   const endKey = (): void => {
     while (waiting.length > 0) {
       const oldest = waiting[waiting.length - 1] as Tombstone
-      if (isTraceNeeded(oldest) || mayHoldOlder(key, keyLength)) break
+      if (oldest.isTrace || mayHoldOlder(key, keyLength)) break
       waiting.pop()
       drop(oldest)
       if (oldest.hidesPut) garbage.pairs++
@@ -123,6 +130,7 @@ export const compactEntries = (
       above = isTombstone ? "dropped" : undefined
     } else if (isTombstone) {
       above = Tombstone.of(entry, key, keyLength)
+      above.isTrace = isTrace(entry)
       waiting.push(above)
     } else {
       for (const tombstone of waiting) write(tombstone)

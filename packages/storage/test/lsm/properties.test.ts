@@ -280,6 +280,25 @@ describe("questions about the past are answered exactly, or with HistoryGone", (
   )
 })
 
+describe("within the history", () => {
+  it.effect("that a key was deleted for a while is known exactly, though what it was before is not", () =>
+    withStore(new SimFs(1), { ...options, history: { millis: 1000 } }, (store) =>
+      Effect.gen(function* () {
+        yield* store.put("k", "one")
+        yield* TestClock.adjust(10)
+        yield* store.delete("k")
+        yield* TestClock.adjust(4000)
+        yield* store.put("k", "two")
+        yield* store.compact
+        const ask = (timeMillis: number) => Effect.map(store.getAsOf("k", { timeMillis }), decoded)
+        assert.isUndefined(yield* ask(3500))
+        assert.strictEqual(yield* ask(4010), "two")
+        assert.instanceOf(yield* Effect.flip(ask(5)), HistoryGone)
+      })
+    )
+  )
+})
+
 describe("a flush", () => {
   it.effect("makes a table only after the log is synced up to its last change", () =>
     Effect.gen(function* () {
