@@ -15,7 +15,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { type BatchError, BatchError as Failed, QueryFailed, RowMismatch } from "./BatchError.ts"
+import { BatchError, QueryFailed, RowMismatch } from "./BatchError.ts"
 import * as Columns from "./Columns.ts"
 import type * as Manifest from "./Manifest.ts"
 import { manifestOf } from "./ManifestFile.ts"
@@ -95,7 +95,7 @@ const bind = (parameters: { readonly [name: string]: Parameter }) => {
 }
 
 const failed = (sql: string) => (cause: unknown) =>
-  new Failed({ operation: "query", reason: new QueryFailed({ sql, cause }) })
+  new BatchError({ operation: "query", reason: new QueryFailed({ sql, cause }) })
 
 /** Runs statements on a connection; interruption interrupts DuckDB too. */
 export const queryOn =
@@ -202,7 +202,7 @@ export const open = (options: Options): Effect.Effect<Batch, BatchError, Scope.S
           Effect.mapError(
             decode(rows),
             (error) =>
-              new Failed({ operation: "query", reason: new RowMismatch({ sql, issue: String(error) }) })
+              new BatchError({ operation: "query", reason: new RowMismatch({ sql, issue: String(error) }) })
           )
         )
       }

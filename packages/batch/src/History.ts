@@ -33,17 +33,18 @@ export interface Options {
 /** Archived records that are in memory at a time. */
 const pageRecords = 8192
 
+const textsOf = (value: Batch.Value | undefined): ReadonlyArray<string> =>
+  Array.isArray(value) ? value.map(String) : []
+
 const recordOf = (row: Batch.ResultRow): TopicRecord => {
-  const { data, headers, message_id, sequence, subject, time } = row
-  const entries = (headers ?? []) as unknown as ReadonlyArray<{
-    readonly key: string
-    readonly value: string
-  }>
+  const { data, message_id, sequence, subject, time } = row
+  const values = textsOf(row["header_values"])
+  const headers = textsOf(row["header_names"]).map((name, index) => [name, values[index] ?? ""])
   return {
     sequence: Number(sequence),
     subject: String(subject),
     timeMillis: time instanceof Date ? time.getTime() : 0,
-    headers: Object.fromEntries(entries.map(({ key, value }) => [key, value])),
+    headers: Object.fromEntries(headers),
     data: data instanceof Uint8Array ? data : new Uint8Array(),
     ...(message_id === null || message_id === undefined ? {} : { messageId: String(message_id) })
   }
@@ -56,7 +57,8 @@ const archived = (directory: string, from: number, to: number): Stream.Stream<To
       Stream.paginate(from, (next) =>
         Effect.map(
           batch.query(
-            `SELECT sequence, subject, "time", message_id, headers, data FROM archive
+            `SELECT sequence, subject, "time", message_id, data, map_keys(headers) AS header_names, map_values(headers) AS header_values
+             FROM archive
              WHERE sequence BETWEEN $next AND $to ORDER BY sequence LIMIT ${pageRecords}`,
             { next, to }
           ),

@@ -1,11 +1,11 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Broker, layerMemory } from "@troupe/broker"
+import { type AppendRequest, Broker, layerMemory } from "@troupe/broker"
 import { count } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import { Archive, Batch, type BatchError, Columns, Disk, Manifest, manifestOf } from "../src/index.ts"
-import { columns, deadlyDisk, directory, fill, like } from "./feed.ts"
+import { columns, deadlyDisk, directory, fill, like, request } from "./feed.ts"
 
 const partitions = 3
 const timeoutMillis = count({ quick: 60_000, long: 600_000 })
@@ -216,6 +216,39 @@ describe("Archive", () => {
       assert.strictEqual(Manifest.verifiedThrough(yield* archive.manifest), 0)
       fs.truncateSync(path.join(where, b?.name ?? ""), 100)
       assert.strictEqual(reasonOf(yield* Effect.flip(archive.verify)), "Damaged")
+    }).pipe(Effect.scoped, Effect.provide(layerMemory))
+  )
+
+  it.effect("finds a single changed field of a single record", () =>
+    Effect.gen(function* () {
+      const broker = yield* Broker
+      const honest = request(like(7), 1)
+      const changed: ReadonlyArray<Partial<AppendRequest>> = [
+        { subject: "p.0.x" },
+        { messageId: "another" },
+        { headers: { ...honest.headers, zone: "UTD" } },
+        { data: new TextEncoder().encode(JSON.stringify({ ...like(7), weight: 18 })) }
+      ]
+      const archived = (name: string, change: Partial<AppendRequest>) =>
+        Effect.gen(function* () {
+          const topic = yield* broker.topic({ name })
+          yield* fill(topic, 1, 0, 7)
+          yield* topic.append({ ...honest, ...change })
+          yield* fill(topic, 1, 8, 20)
+          const archive = yield* Archive.open({ topic, directory: yield* directory, columns })
+          yield* archive.run()
+          const file = (yield* archive.manifest).segments[0]?.files[0]?.name ?? ""
+          return { archive, file: path.join(archive.directory, file) }
+        })
+      for (const [index, change] of changed.entries()) {
+        const [ours, theirs] = [
+          yield* archived(`ours-${index}`, {}),
+          yield* archived(`theirs-${index}`, change)
+        ]
+        fs.copyFileSync(theirs.file, ours.file)
+        const error = yield* Effect.flip(ours.archive.verify)
+        assert.include(error.message, "has sum", Object.keys(change)[0])
+      }
     }).pipe(Effect.scoped, Effect.provide(layerMemory))
   )
 
