@@ -1,3 +1,4 @@
+export type { LogPoint } from "./log/LogPoint.ts"
 export * as Ack from "./shipping/Ack.ts"
 export * as Archive from "./shipping/Archive.ts"
 export { type BrokerTransportOptions, overBroker } from "./shipping/BrokerTransport.ts"

@@ -4,7 +4,6 @@ import * as Stream from "effect/Stream"
 import type { FileSystem } from "../disk/FileSystem.ts"
 import type { BatchView } from "../log/BatchView.ts"
 import type { Log } from "../log/Log.ts"
-import type { ReadableLog } from "../log/ReadableLog.ts"
 import { type AsOf, valueAsOf } from "./AsOf.ts"
 import type { BlockCache } from "./BlockCache.ts"
 import { type Bytes, toBytes } from "./Bytes.ts"
@@ -185,8 +184,11 @@ export class OpenLsm extends LsmReader {
     )
   }
 
-  /** The write-ahead log, to read: what replicas are sent. Each record is one change; its sequence is the change's. */
-  get wal(): ReadableLog & Pick<Log, "awaitAfter" | "onAdvance" | "follow"> {
+  /**
+   * The write-ahead log, to read and to ship (`Primary.make({ log: store.wal })`, class `disk`). Each record is one change;
+   * its sequence is the change's. Only the store appends to it.
+   */
+  get wal(): Log {
     return this.parts.wal
   }
 
