@@ -15,6 +15,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import { BatchError, QueryFailed, RowMismatch } from "./BatchError.ts"
 import * as Columns from "./Columns.ts"
 import type * as Manifest from "./Manifest.ts"
@@ -82,6 +83,9 @@ const plain = (value: JS): Value => {
   return Object.fromEntries(Object.entries(value).map(([name, held]) => [name, plain(held)]))
 }
 
+const rowOf = (row: Record<string, JS>): ResultRow =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]))
+
 /** Whole numbers are bound as BIGINT and all others as DOUBLE; DuckDB guesses the rest from the value. */
 const bind = (parameters: { readonly [name: string]: Parameter }) => {
   const values: Record<string, DuckDBValue> = {}
@@ -103,21 +107,27 @@ export const queryOn =
   (sql, parameters) =>
     Effect.callback<ReadonlyArray<ResultRow>, BatchError>((resume) => {
       const bound = parameters === undefined ? undefined : bind(parameters)
-      connection.runAndReadAll(sql, bound?.values, bound?.types).then(
-        (reader) =>
-          resume(
-            Effect.sync(() =>
-              reader
-                .getRowObjectsJS()
-                .map(
-                  (row): ResultRow =>
-                    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]))
-                )
-            )
-          ),
-        (cause) => resume(Effect.fail(failed(sql)(cause)))
-      )
-      return Effect.sync(() => connection.interrupt())
+      let isSettled = false
+      const running = connection
+        .runAndReadAll(sql, bound?.values, bound?.types)
+        .then(
+          (reader) => resume(Effect.sync(() => reader.getRowObjectsJS().map(rowOf))),
+          (cause) => resume(Effect.fail(failed(sql)(cause)))
+        )
+        .finally(() => {
+          isSettled = true
+        })
+      // DuckDB forgets an interrupt that comes while a statement is only being prepared: it is told again until the statement
+      // has ended, so that the connection is free for the next one, or can be closed.
+      return Effect.callback<void>((done) => {
+        const interrupt = () => {
+          if (isSettled) return
+          connection.interrupt()
+          setTimeout(interrupt, 1)
+        }
+        interrupt()
+        running.then(() => done(Effect.void))
+      })
     })
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
@@ -186,7 +196,10 @@ export const open = (options: Options): Effect.Effect<Batch, BatchError, Scope.S
       threads: options.threads ?? 2,
       ...(spillDirectory === undefined ? {} : { spillDirectory: path.resolve(spillDirectory) })
     })
-    const query = queryOn(connection)
+    const run = queryOn(connection)
+    const lock = yield* Semaphore.make(1)
+    // One at a time: an interruption must end its own statement and no other.
+    const query: Batch["query"] = (sql, parameters) => lock.withPermits(1)(run(sql, parameters))
     const manifests: { [relation: string]: Manifest.Manifest } = {}
     for (const [relation, directory] of relations) {
       const manifest = yield* manifestOf(directory)

@@ -104,15 +104,19 @@ describe("Batch", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("ends a statement that is interrupted, and can be asked again", () =>
+  it.effect("ends a statement that is interrupted, whenever that is, and can be asked again", () =>
     Effect.gen(function* () {
       const batch = yield* Batch.open({ archives: {} })
-      const endless = yield* Effect.forkChild(
-        batch.query("SELECT sum(a.range * b.range) AS s FROM range(10000000) a, range(10000000) b"),
-        { startImmediately: true }
-      )
-      yield* Fiber.interrupt(endless)
-      assert.deepStrictEqual(yield* batch.query("SELECT 1 AS n"), [{ n: 1 }])
+      const endless = "SELECT sum(a.range * b.range) AS s FROM range(10000000) a, range(10000000) b"
+      for (let turns = 0; turns < 40; turns++) {
+        const asked = yield* Effect.forkChild(batch.query(endless), { startImmediately: true })
+        // From the very beginning until it certainly runs.
+        for (let turn = 0; turn < turns; turn++) {
+          yield* Effect.promise(() => new Promise((resume) => setImmediate(resume)))
+        }
+        yield* Fiber.interrupt(asked)
+        assert.deepStrictEqual(yield* batch.query("SELECT 1 AS n"), [{ n: 1 }], `after ${turns} turns`)
+      }
     }).pipe(Effect.scoped)
   )
 })
