@@ -28,7 +28,7 @@ const running = (text: string): ReadonlyArray<string> =>
 
 const killAt = async (millis: number, ...args: ReadonlyArray<string>) => {
   const run = Analytics.start("--once", "--json", ...slowly, ...args)
-  await run.says("ingest")
+  await run.says(/ingest/)
   await wait(millis)
   run.kill("SIGKILL")
   return run.ended
@@ -75,7 +75,7 @@ describe("a directory that is in use", () => {
     using directory = Analytics.temporaryDirectory()
     const args = ["--data", directory.path, ...input]
     const first = Analytics.start("--once", "--json", ...slowly, ...args)
-    await first.says("ingest")
+    await first.says(/ingest/)
     const second = await Analytics.start("--once", "--json", ...args).ended
     assert.strictEqual(second.code, 1)
     assert.include(second.stderr, `in use by process ${first.pid}`)
