@@ -1,23 +1,22 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import type { Readable, Writable } from "node:stream"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** Another run of this app, started and ended by this one. */
-export type Child = ChildProcessByStdio<Writable, Readable, null>
+/** A process that was started here. */
+export type Child = ChildProcess
 
 /**
- * Starts this app again with another sub-command, in a process of its own, until the scope closes. Its standard error is this one's; it
- * ends by itself when its standard input does, so that it dies with this process, however that ends.
+ * Starts this app again with another sub-command, in a process of its own, until the scope closes. What it says comes as messages
+ * (`process.send`); its standard error is this one's. It ends by itself when this process does, however that ends.
  */
 export const start = (args: ReadonlyArray<string>): Effect.Effect<Child, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(
-      (): Child =>
-        spawn(process.execPath, [...process.execArgv, `${import.meta.dirname}/main.ts`, ...args], {
-          stdio: ["pipe", "pipe", "inherit"]
-        })
+    Effect.sync(() =>
+      spawn(process.execPath, [...process.execArgv, `${import.meta.dirname}/main.ts`, ...args], {
+        stdio: ["ignore", "ignore", "inherit", "ipc"],
+        serialization: "advanced"
+      })
     ),
     (child) => kill(child)
   )
@@ -31,18 +30,31 @@ export const kill = (child: Child): Effect.Effect<void> =>
     await gone
   })
 
-/** Waits until the process has ended by itself; answers its exit code, `null` after a signal. */
+/** Waits until the process has ended and everything it said has come; answers its exit code, `null` after a signal. */
 export const ended = (child: Child): Effect.Effect<number | null> =>
   Effect.promise(async () => {
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
+    const isOver = child.exitCode !== null || child.signalCode !== null
+    await Promise.all([
+      isOver ? undefined : once(child, "exit"),
+      child.connected ? once(child, "disconnect") : undefined
+    ])
     return child.exitCode
+  })
+
+/** For the child: tells the process that started it, and goes on once that is on its way. */
+export const tell = (message: object): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    process.send?.(message, undefined, undefined, () => resume(Effect.void))
   })
 
 /** For the child: until the scope closes, this process ends when the one that started it is gone. */
 export const diesWithParent: Effect.Effect<void, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => {
-    process.stdin.on("end", () => process.exit(1)).resume()
-    process.stdout.on("error", () => process.exit(1))
+    process.on("disconnect", () => process.exit(1))
   }),
-  () => Effect.sync(() => process.stdin.removeAllListeners("end").destroy())
+  () =>
+    Effect.sync(() => {
+      process.removeAllListeners("disconnect")
+      if (process.connected) process.disconnect()
+    })
 )

@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs"
-import { createInterface } from "node:readline"
 import { Prng } from "@troupe/clickstream"
 import type { Lsm, LsmStats } from "@troupe/storage/lsm"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ChildProcess from "../ChildProcess.ts"
 import type { StorageReport } from "./StorageReport.ts"
+import type { WriteAcknowledged, WriterDone } from "./StorageWriter.ts"
 import * as StoreShape from "./StoreShape.ts"
 import * as Workload from "./Workload.ts"
 
@@ -41,8 +41,7 @@ class Acknowledged {
     this.sequences = Array.from({ length: writers }, () => [])
   }
 
-  take(line: string): void {
-    const [writer = 0, index = 0, sequence = 0] = line.split(" ").map(Number)
+  take({ index, sequence, writer }: WriteAcknowledged): void {
     const of = this.sequences[writer]
     if (of !== undefined) of[index] = sequence
   }
@@ -69,12 +68,10 @@ const write = Effect.fnUntraced(function* (
   ])
   let stats: LsmStats | undefined
   const target = killAfter === undefined ? undefined : known.total + killAfter
-  yield* Effect.promise(async () => {
-    for await (const line of createInterface({ input: child.stdout })) {
-      if (line.startsWith("{")) stats = JSON.parse(line) as LsmStats
-      else known.take(line)
-      if (target !== undefined && known.total >= target) child.kill("SIGKILL")
-    }
+  child.on("message", (message: WriteAcknowledged | WriterDone) => {
+    if ("stats" in message) stats = message.stats
+    else known.take(message)
+    if (target !== undefined && known.total >= target) child.kill("SIGKILL")
   })
   const exitCode = yield* ChildProcess.ended(child)
   if (stats === undefined && child.signalCode !== "SIGKILL") return yield* new WriterDied({ exitCode })

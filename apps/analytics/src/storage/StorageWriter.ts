@@ -1,6 +1,20 @@
+import type { LsmStats } from "@troupe/storage/lsm"
 import * as Effect from "effect/Effect"
+import * as ChildProcess from "../ChildProcess.ts"
 import * as StoreShape from "./StoreShape.ts"
 import * as Workload from "./Workload.ts"
+
+/** The process says this of each acknowledged write. */
+export interface WriteAcknowledged {
+  readonly writer: number
+  readonly index: number
+  readonly sequence: number
+}
+
+/** The process says this in the end. */
+export interface WriterDone {
+  readonly stats: LsmStats
+}
 
 /** What the child process is told to do. */
 export interface WriterSettings {
@@ -13,8 +27,8 @@ export interface WriterSettings {
 }
 
 /**
- * The writing process: several writers at once, each awaiting each of its writes, and a line on standard output for every
- * acknowledgement: `<writer> <index> <sequence>`. The last line is the store's counts as JSON.
+ * The writing process: several writers at once, each awaiting each of its writes, and a message for every
+ * acknowledgement. The last message is the store's counts.
  */
 export const run = Effect.fn("StorageWriter.run")(function* ({
   directory,
@@ -23,21 +37,17 @@ export const run = Effect.fn("StorageWriter.run")(function* ({
   writes
 }: WriterSettings) {
   const store = yield* StoreShape.open(directory)
-  // Each line is in the pipe before its writer goes on: after a kill at most one write of each writer is in doubt.
-  const say = (line: string) =>
-    Effect.callback<void>((resume) => {
-      process.stdout.write(`${line}\n`, () => resume(Effect.void))
-    })
   const writer = Effect.fnUntraced(function* (index: number) {
     const all = Workload.writes(seed, index, writes)
     for (let i = from[index] ?? 0; i < all.length; i++) {
       const { key, value } = all[i] as Workload.Write
       const sequence = yield* value === undefined ? store.delete(key) : store.put(key, value)
-      yield* say(`${index} ${i} ${sequence}`)
+      // On its way before the writer goes on: after a kill at most one write of each writer is in doubt.
+      yield* ChildProcess.tell({ writer: index, index: i, sequence } satisfies WriteAcknowledged)
     }
   })
   yield* Effect.forEach(from, (_, index) => writer(index), { concurrency: "unbounded", discard: true })
   yield* store.flush
   yield* store.retain
-  yield* say(JSON.stringify(store.stats))
+  yield* ChildProcess.tell({ stats: store.stats } satisfies WriterDone)
 })

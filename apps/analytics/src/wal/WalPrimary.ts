@@ -1,9 +1,9 @@
 import { Log, type LogRecord } from "@troupe/storage/log"
-import { Ack, Archive, Primary, type Transport } from "@troupe/storage/shipping"
+import { Ack, Archive, overMessages, Primary } from "@troupe/storage/shipping"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as ChildProcess from "../ChildProcess.ts"
 import * as Workload from "../storage/Workload.ts"
-import * as Pipe from "./Pipe.ts"
 
 /** What the primary's process is told to do. */
 export interface PrimarySettings {
@@ -31,33 +31,24 @@ export const recordOf = ({ key, value }: Workload.Write, timeMillis: number): Lo
   tombstone: value === undefined
 })
 
-const send = (kind: number, name: string, payload: Uint8Array) =>
-  Effect.callback<void>((resume) => {
-    process.stdout.write(Pipe.encode({ kind, name, payload }), () => resume(Effect.void))
-  })
+/** The process says this of each acknowledged record, and now and then of the replicas' lag. */
+export type PrimarySaid =
+  | { readonly writer: number; readonly index: number; readonly sequence: number }
+  | { readonly lagMillisP99: number }
 
-/** The primary's end of the pipe: frames of replicas come in by standard input, frames for them go out by standard output. */
-const overStandardPipes: Transport = {
-  onPrimary: (receive) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const decode = Pipe.makeDecoder()
-        const take = (piece: Uint8Array) => {
-          for (const { name, payload } of decode(piece)) Effect.runFork(receive(name, payload))
-        }
-        process.stdin.on("data", take)
-        return take
-      }),
-      (take) => Effect.sync(() => process.stdin.off("data", take))
-    ).pipe(Effect.asVoid),
-  toReplica: (name, frame) => send(Pipe.kinds.frame, name, frame),
-  onReplica: () => Effect.die(new Error("the replicas are in the process that started this one")),
-  toPrimary: () => Effect.die(new Error("the replicas are in the process that started this one"))
-}
+/** Frames and news go over the channel to the process that started this one; the replicas are there. */
+const toParent = overMessages({
+  post: (message) => {
+    process.send?.(message)
+  },
+  listen: (receive) => {
+    process.on("message", receive)
+    return () => process.off("message", receive)
+  }
+})
 
 /**
- * The primary: several writers append, each waiting until one replica has every record on its disk, and say so over the pipe:
- * `<writer> <index> <sequence>`. Ends by being killed.
+ * The primary: several writers append, each waiting until one replica has every record on its disk, and say so. Ends by being killed.
  */
 export const run = Effect.fn("WalPrimary.run")(function* ({
   directory,
@@ -74,20 +65,20 @@ export const run = Effect.fn("WalPrimary.run")(function* ({
   })
   const primary = yield* Primary.make({
     log,
-    transport: overStandardPipes,
+    transport: yield* toParent,
     ack: Ack.durable(1),
     slots: ["one", "two"]
   })
   const writer = Effect.fnUntraced(function* (index: number) {
     for (const [i, write] of Workload.writes(seed, index, writes).entries()) {
       const sequence = yield* primary.append(recordOf(write, yield* Clock.currentTimeMillis))
-      yield* send(Pipe.kinds.acknowledged, "", utf8.encode(`${index} ${i} ${sequence}`))
+      yield* ChildProcess.tell({ writer: index, index: i, sequence } satisfies PrimarySaid)
     }
   })
   const report = Effect.gen(function* () {
     const replicas = yield* primary.replicas
     const lagMillisP99 = Math.max(...replicas.map((replica) => replica.lagMillisP99))
-    yield* send(Pipe.kinds.status, "", utf8.encode(JSON.stringify({ lagMillisP99 })))
+    yield* ChildProcess.tell({ lagMillisP99 } satisfies PrimarySaid)
     yield* log.retain({ below: Math.max(1, log.endSequence - recordsKept) })
   }).pipe(Effect.delay("100 millis"), Effect.forever)
   yield* Effect.raceFirst(

@@ -1,12 +1,11 @@
 import { Log } from "@troupe/storage/log"
-import { Ack, inProcess, Primary, promote, Replica, restore, type Transport } from "@troupe/storage/shipping"
+import { Ack, overMessages, Primary, promote, Replica, restore } from "@troupe/storage/shipping"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ChildProcess from "../ChildProcess.ts"
 import * as Workload from "../storage/Workload.ts"
-import * as Pipe from "./Pipe.ts"
-import { recordOf } from "./WalPrimary.ts"
+import { type PrimarySaid, recordOf } from "./WalPrimary.ts"
 import type { WalReport } from "./WalReport.ts"
 
 /** The primary's process ended though nobody killed it. */
@@ -33,10 +32,33 @@ const text = new TextDecoder()
 /** Where each acknowledged write stands. Kept here, outside every log. */
 type Acknowledged = Map<number, Workload.Write>
 
-/** Runs the primary until enough is acknowledged, then kills it. Frames go between it and the replicas on `hub`. */
+/** The channel to the primary's process, while there is one: a frame for a primary that is gone is lost, as frames may be. */
+const channel = () => {
+  const listeners = new Set<(message: unknown) => void>()
+  let child: ChildProcess.Child | undefined
+  return {
+    to: (started: ChildProcess.Child) => {
+      child = started
+      started.on("message", (message: unknown) => {
+        for (const listener of listeners) listener(message)
+      })
+    },
+    end: {
+      post: (message: object) => {
+        if (child?.connected === true) child.send(message, () => undefined)
+      },
+      listen: (receive: (message: unknown) => void) => {
+        listeners.add(receive)
+        return () => void listeners.delete(receive)
+      }
+    }
+  }
+}
+
+/** Runs the primary until enough is acknowledged, then kills it. */
 const primaryUntilKilled = Effect.fnUntraced(function* (
   settings: Settings,
-  hub: Transport,
+  connect: (child: ChildProcess.Child) => void,
   plans: ReadonlyArray<ReadonlyArray<Workload.Write>>
 ) {
   const child = yield* ChildProcess.start([
@@ -44,30 +66,15 @@ const primaryUntilKilled = Effect.fnUntraced(function* (
     ...["--data", settings.directory, "--seed", String(settings.seed)],
     ...["--writers", String(settings.writers), "--writes", String(writesMax)]
   ])
-  yield* hub.onPrimary((name, payload) =>
-    Effect.sync(() => {
-      if (child.stdin.writable) child.stdin.write(Pipe.encode({ kind: Pipe.kinds.frame, name, payload }))
-    })
-  )
-  // A frame for a primary that was killed meets a closed pipe: that it is lost is what this is about.
-  child.stdin.on("error", () => undefined)
+  connect(child)
   const acknowledged: Acknowledged = new Map()
   let lagMillisP99 = 0
-  yield* Effect.promise(async () => {
-    const decode = Pipe.makeDecoder()
-    for await (const piece of child.stdout) {
-      for (const { kind, name, payload } of decode(piece as Uint8Array)) {
-        if (kind === Pipe.kinds.frame) Effect.runFork(Effect.ignore(hub.toReplica(name, payload)))
-        else if (kind === Pipe.kinds.status) {
-          ;({ lagMillisP99 } = JSON.parse(text.decode(payload)) as { readonly lagMillisP99: number })
-        } else {
-          const [writer = 0, index = 0, sequence = 0] = text.decode(payload).split(" ").map(Number)
-          const write = plans[writer]?.[index]
-          if (write !== undefined) acknowledged.set(sequence, write)
-          if (acknowledged.size >= settings.killAfter) child.kill("SIGKILL")
-        }
-      }
-    }
+  child.on("message", (message: PrimarySaid | { readonly shipping: string }) => {
+    if ("lagMillisP99" in message) lagMillisP99 = message.lagMillisP99
+    if (!("sequence" in message)) return
+    const write = plans[message.writer]?.[message.index]
+    if (write !== undefined) acknowledged.set(message.sequence, write)
+    if (acknowledged.size >= settings.killAfter) child.kill("SIGKILL")
   })
   const exitCode = yield* ChildProcess.ended(child)
   if (child.signalCode !== "SIGKILL") return yield* new PrimaryDied({ exitCode })
@@ -102,12 +109,13 @@ const missingIn = (log: Log, acknowledged: Acknowledged, through: number) =>
 export const run = Effect.fn("WalStory.run")(function* (settings: Settings) {
   const { directory, seed, writers } = settings
   const plans = Array.from({ length: writers }, (_, writer) => Workload.writes(seed, writer, writesMax))
-  const hub = inProcess()
+  const { end, to } = channel()
+  const hub = yield* overMessages(end)
   const replica = (name: string, at = name) =>
     Replica.open({ directory: `${directory}/${at}`, name, transport: hub })
   const one = yield* replica("one")
   const two = yield* replica("two")
-  const { acknowledged, lagMillisP99 } = yield* primaryUntilKilled(settings, hub, plans)
+  const { acknowledged, lagMillisP99 } = yield* primaryUntilKilled(settings, to, plans)
 
   const promoted = yield* promote({ candidates: [one, two], replicas: 2, durable: 1 })
   const acknowledgedLost = yield* missingIn(promoted.log, acknowledged, Number.POSITIVE_INFINITY)
