@@ -1,4 +1,12 @@
-import { Actor, type ActorRef, type ActorSystem, type AskError, Mailbox, Message } from "@troupe/runtime"
+import {
+  Actor,
+  type ActorRef,
+  type ActorSystem,
+  type AskError,
+  Mailbox,
+  Message,
+  Supervision
+} from "@troupe/runtime"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -253,7 +261,12 @@ export const startMaintenance = Effect.fnUntraced(function* (
   })
 
   const spawn = (name: string) =>
-    Lane.spawn(`${directory}#${name}`, handlers, { mailbox: Mailbox.bounded(1024), drain: 0 })
+    // Nothing of the state is the actor's, so a bug costs its message and no restart: who asks next is answered at once.
+    Lane.spawn(`${directory}#${name}`, handlers, {
+      mailbox: Mailbox.bounded(1024),
+      supervision: Supervision.resume,
+      drain: 0
+    })
   const compactor = yield* spawn("compaction")
   compaction = compactor
   const flusher = yield* spawn("flush")
