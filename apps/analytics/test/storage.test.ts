@@ -25,7 +25,8 @@ describe("analytics storage", () => {
       "asOfChecked",
       "filesRolled",
       "filesArchived",
-      "reclaimedBytes"
+      "reclaimedBytes",
+      "droppedPairs"
     ]) {
       assert.isAbove(Number(report[name]), 0, name)
     }
