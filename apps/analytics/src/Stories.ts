@@ -1,10 +1,9 @@
 import { RunDirectory } from "@troupe/console"
 import type { ActorSystem } from "@troupe/runtime"
 import * as Effect from "effect/Effect"
-import type * as FileSystem from "effect/FileSystem"
+import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
-import type * as Scope from "effect/Scope"
 import * as StorageStory from "./storage/StorageStory.ts"
 import * as WalStory from "./wal/WalStory.ts"
 
@@ -42,11 +41,21 @@ export const wal = (options: {
     killAfter: options.killAfter ?? 3_000
   })
 
-/** Tells a story in a directory that is made for it and removed after it. */
+/**
+ * Tells a story in a directory that is made for it and removed after it, or in `data`, which is kept and must be empty: a story compares what is
+ * there with what it has written itself.
+ */
 export const inDirectoryOfItsOwn = <A, E, R>(
   tell: (directory: string) => Effect.Effect<A, E, R>,
   data: Option.Option<string> = Option.none()
 ) =>
   Effect.scoped(
-    Effect.flatMap(RunDirectory.acquire({ app: "analytics", data, keeps: false }), ({ path }) => tell(path))
-  ) satisfies Effect.Effect<A, unknown, Exclude<R, Scope.Scope> | FileSystem.FileSystem | Path.Path>
+    Effect.gen(function* () {
+      const { path } = yield* RunDirectory.acquire({ app: "analytics", data, keeps: false })
+      const files = yield* FileSystem.FileSystem
+      const unusable = (detail: string) => new RunDirectory.DirectoryUnusable({ directory: path, detail })
+      const held = yield* Effect.mapError(files.readDirectory(path), ({ message }) => unusable(message))
+      if (held.length > 0) return yield* unusable("it is not empty, and this story begins with nothing")
+      return yield* tell(path)
+    })
+  )

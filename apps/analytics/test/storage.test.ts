@@ -1,3 +1,5 @@
+import { readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import * as Analytics from "./AnalyticsProcess.ts"
 
@@ -60,5 +62,17 @@ describe("analytics wal", () => {
     const { code, stderr } = await Analytics.start("wal", "--read", "no/such/log").ended
     assert.strictEqual(code, 1)
     assert.include(stderr, "no/such/log")
+  })
+
+  it("refuses a directory that holds something already, before it touches it", async () => {
+    using directory = Analytics.temporaryDirectory()
+    writeFileSync(join(directory.path, "mine"), "")
+    for (const story of ["storage", "wal"]) {
+      const { code, stderr, stdout } = await Analytics.start(story, "--json", "--data", directory.path).ended
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /it is not empty.*--data DIR/)
+      assert.strictEqual(stdout, "")
+    }
+    assert.deepStrictEqual(readdirSync(directory.path), ["mine"])
   })
 })

@@ -62,13 +62,16 @@ export const wal = Command.make(
           yield* Readings.render(yield* RunDirectory.fromUser(read.value), batchesShown)
         )
       }
-      const { path } = yield* RunDirectory.acquire({ app: "analytics", data, keeps: false })
-      const report = yield* Stories.wal({ directory: path, seed, killAfter: records })
-      if (json) return yield* Console.log(JSON.stringify(report))
-      yield* Console.log(render(report))
-      yield* Console.log(
-        `\nThe same bytes read twice:\n\n${yield* Readings.render(`${path}/restored`, batchesShown)}`
+      const text = yield* Stories.inDirectoryOfItsOwn(
+        Effect.fnUntraced(function* (directory) {
+          const report = yield* Stories.wal({ directory, seed, killAfter: records })
+          if (json) return JSON.stringify(report)
+          const twice = yield* Readings.render(`${directory}/restored`, batchesShown)
+          return `${render(report)}\n\nThe same bytes read twice:\n\n${twice}`
+        }),
+        data
       )
+      yield* Console.log(text)
     },
     Effect.scoped,
     Effect.provide(ActorSystem.layer)

@@ -120,7 +120,7 @@ export const run = Effect.fn("WalStory.run")(function* (settings: Settings) {
   const promoted = yield* promote({ candidates: [one, two], replicas: 2, durable: 1 })
   const acknowledgedLost = yield* missingIn(promoted.log, acknowledged, Number.POSITIVE_INFINITY)
   const next = yield* Primary.make({ log: promoted.log, transport: hub, ack: Ack.durable(1) })
-  const last = Math.max(...acknowledged.keys())
+  const last = [...acknowledged.keys()].reduce((most, sequence) => Math.max(most, sequence), 0)
   const more = Workload.writes(seed + 1, writers, 200)
   const nowMillis = yield* Clock.currentTimeMillis
   yield* Effect.forEach(more, (write) => next.append(recordOf(write, nowMillis)), {
