@@ -1,0 +1,39 @@
+import { type AppendRequest, Subject, type TopicRecord } from "@troupe/broker"
+import { Control } from "@troupe/sessions"
+import * as Result from "effect/Result"
+import * as SocialEvent from "./SocialEvent.ts"
+
+/** The topic of everything that came in, as it came in, and its number of partitions, fixed for its life. */
+export const name = "social-raw"
+export const partitions = 4
+
+/** Header that says which row of the source a record came from: ingest goes on after the last one. */
+export const rowHeader = "Row"
+
+const utf8 = new TextEncoder()
+
+/**
+ * A line of the feed as a record: on its post's author's partition, so that everything about a post stays in order; a line that is no event on
+ * partition 0. Nothing is refused here: the next stage says what it rejects, and why.
+ */
+export const request = (line: string, row: number): AppendRequest => {
+  const parsed = SocialEvent.parse(line)
+  const partition = Result.isSuccess(parsed) ? Subject.partitionOf(parsed.success.author, partitions) : 0
+  return {
+    subject: Subject.partitionSubject(partition),
+    data: utf8.encode(line),
+    headers: { [rowHeader]: String(row) }
+  }
+}
+
+/** The end of the feed, for every partition. */
+export const ends = (lastRow: number): ReadonlyArray<AppendRequest> =>
+  Array.from({ length: partitions }, (_, partition) => ({
+    subject: Subject.partitionSubject(partition),
+    data: new Uint8Array(0),
+    headers: { [rowHeader]: String(lastRow), ...Control.toHeaders({ _tag: "EndOfInput" }) }
+  }))
+
+/** True for the record that ends the feed on its partition. */
+export const isEnd = (record: TopicRecord): boolean =>
+  Control.ofHeaders(record.headers)?._tag === "EndOfInput"
