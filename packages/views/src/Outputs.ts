@@ -93,3 +93,19 @@ export const follow = commits("follow")
 /** The outputs of a commit. A codec that throws is a defect. */
 export const decode = <State, Output>(view: View<State, Output>, committed: Committed): Array<Output> =>
   committed.frames.map(view.output.decode)
+
+/**
+ * The outputs that one record of a view's output topic holds: how a view whose input is that topic reads it (stages raw → preprocessed →
+ * aggregated). Throws `TypeError` for a record that this view did not write: a fold that throws stops with `FoldFailed`, and commits nothing.
+ */
+export const ofRecord = <State, Output>(view: View<State, Output>, record: TopicRecord): Array<Output> => {
+  const committed = parse(view, record)
+  if (!("_tag" in committed)) return decode(view, committed)
+  const why =
+    committed._tag === "Foreign"
+      ? `a view with digest ${committed.found} wrote it`
+      : "no view wrote it, or it is damaged"
+  throw new TypeError(
+    `the record at sequence ${record.sequence} (subject ${record.subject}) is no output of view ${view.id} with digest ${view.digest}: ${why}. Fold the output topic of that very view.`
+  )
+}
