@@ -7,7 +7,8 @@ export interface Unit<Event> {
   readonly key: string
   /** The last moment (ms) at which an event can still belong to it: the end of a window less 1, a session's last event and its gap. */
   readonly closesAtMillis: number
-  readonly row: Table.Row
+  /** null: no row, only events that go with the unit's end, such as a post about nothing. Of units with equal keys at most one has a row. */
+  readonly row: Table.Row | null
   /** The events that belong to it. */
   readonly events: ReadonlyArray<Event>
 }

@@ -96,7 +96,7 @@ export const rows = <Event>(
   if (lane === undefined) return found
   const events = lane.events.map(({ event }) => event).filter(of)
   for (const { closesAtMillis, key, row } of lane.question.units(events)) {
-    if (keep(closesAtMillis)) found.set(key, row)
+    if (row !== null && keep(closesAtMillis)) found.set(key, row)
   }
   return found
 }

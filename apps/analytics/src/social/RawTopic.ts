@@ -10,6 +10,9 @@ export const partitions = 4
 /** Header that says which row of the source a record came from: ingest goes on after the last one. */
 export const rowHeader = "Row"
 
+/** An event that claims to be done this much later than the broker got it is none: its clock is wrong, and would close everything. */
+export const aheadMillisMax = 5 * 60_000
+
 const utf8 = new TextEncoder()
 
 /**
@@ -34,6 +37,16 @@ export const ends = (lastRow: number): ReadonlyArray<AppendRequest> =>
     headers: { [rowHeader]: String(lastRow), ...Control.toHeaders({ _tag: "EndOfInput" }) }
   }))
 
-/** True for the record that ends the feed on its partition. */
-export const isEnd = (record: TopicRecord): boolean =>
-  Control.ofHeaders(record.headers)?._tag === "EndOfInput"
+/** True for a record that only says something about the feed, such as its end. */
+export const isControl = (record: TopicRecord): boolean => record.headers["control"] !== undefined
+
+/** The event that a record holds, or why it holds none: every reader of the topic, view or batch, goes by this. */
+export const eventOf = (record: TopicRecord): Result.Result<SocialEvent.SocialEvent, string> => {
+  const read = SocialEvent.ofBytes(record.data)
+  if (Result.isSuccess(read) && read.success.at > record.timeMillis + aheadMillisMax) {
+    return Result.fail(
+      `its time is ${read.success.at - record.timeMillis} ms ahead of the broker's: the sender's clock is wrong`
+    )
+  }
+  return read
+}

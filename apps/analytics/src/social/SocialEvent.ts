@@ -1,4 +1,3 @@
-import type { TopicRecord } from "@troupe/broker"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
@@ -65,10 +64,10 @@ export const parse = (line: string): Result.Result<SocialEvent, string> => {
   return Result.mapError(validate(value), ({ message }) => message)
 }
 
-/** The event that a record holds, or why it holds none. */
-export const ofRecord = (record: TopicRecord): Result.Result<SocialEvent, string> => {
+/** The event that bytes hold, or why they hold none. */
+export const ofBytes = (bytes: Uint8Array): Result.Result<SocialEvent, string> => {
   try {
-    return parse(text.decode(record.data))
+    return parse(text.decode(bytes))
   } catch {
     return Result.fail("no UTF-8 text")
   }
