@@ -1,16 +1,16 @@
 import { BrokerError } from "@troupe/broker"
 import * as Schema from "effect/Schema"
 
-/** Another processor of the same partition appends: this one stopped, and appended nothing after that. */
+/** Another processor of the same partition, or sink of the same table, appends: this one stopped, and appended nothing after that. */
 export class Fenced extends Schema.TaggedClass<Fenced>()("Fenced", {
-  /** Last sequence of the output subject that this processor knew; 0 for none. */
+  /** Last sequence of the subject that this one knew; 0 for none. */
   expected: Schema.Number,
   actual: Schema.optionalKey(Schema.Number)
 }) {}
 
-/** The output topic or the snapshot was written by a view of another digest: other code or another config. */
+/** The output topic, the snapshot or the served table was written by a view of another digest: other code or another config. */
 export class Foreign extends Schema.TaggedClass<Foreign>()("Foreign", {
-  where: Schema.Literals(["output", "snapshot"]),
+  where: Schema.Literals(["output", "snapshot", "served table"]),
   /** Digest of the view that runs. */
   expected: Schema.String,
   /** Digest found. */
@@ -57,6 +57,14 @@ export class NotAnOutput extends Schema.TaggedClass<NotAnOutput>()("NotAnOutput"
   outSequence: Schema.Number
 }) {}
 
+/** The output topic does not hold the outputs that the served table was made of: it was deleted and made anew, or cut. */
+export class OutputsReplaced extends Schema.TaggedClass<OutputsReplaced>()("OutputsReplaced", {
+  /** Name of the served topic. */
+  topic: Schema.String,
+  /** The output sequence up to which the table was made. */
+  through: Schema.Number
+}) {}
+
 /** The broker failed for good: every transient failure was retried. */
 export class BrokerFailed extends Schema.TaggedClass<BrokerFailed>()("BrokerFailed", {
   error: BrokerError
@@ -75,13 +83,14 @@ export type ViewErrorReason =
   | OutputTooLarge
   | FoldFailed
   | NotAnOutput
+  | OutputsReplaced
   | BrokerFailed
   | Stopped
 
-const explain = (reason: ViewErrorReason): string => {
+const explain = (reason: ViewErrorReason, place: "partition" | "table"): string => {
   switch (reason._tag) {
     case "Fenced":
-      return `another processor appends to this partition (expected last sequence ${reason.expected}, found ${reason.actual ?? "another"}). Run one processor a partition; start this one again if the other has ended.`
+      return `another processor appends to this ${place} (expected last sequence ${reason.expected}, found ${reason.actual ?? "another"}). Run one processor a ${place}; start this one again if the other has ended.`
     case "Foreign":
       return `the ${reason.where} was written by a view with digest ${reason.found}, this one has ${reason.expected}. Raise the version to run beside it, or delete its topics to rebuild.`
     case "NotDeterministic":
@@ -96,6 +105,8 @@ const explain = (reason: ViewErrorReason): string => {
       return `the fold or a codec threw at input sequence ${reason.inSequence}: ${String(reason.defect)}. Mend it; nothing of this chunk was committed.`
     case "NotAnOutput":
       return `the record ${reason.outSequence} of the output topic was not written by a view, or is damaged. Delete the topic to rebuild it.`
+    case "OutputsReplaced":
+      return `the served table ${reason.topic} was made of outputs up to sequence ${reason.through}, which the output topic does not hold any more. Delete ${reason.topic} to build it again.`
     case "BrokerFailed":
       return reason.error.message
     case "Stopped":
@@ -122,12 +133,13 @@ export class ViewError extends Schema.TaggedError<ViewError>()("ViewError", {
     OutputTooLarge,
     FoldFailed,
     NotAnOutput,
+    OutputsReplaced,
     BrokerFailed,
     Stopped
   ])
 }) {
   override get message() {
     const where = this.partition < 0 ? this.view : `${this.view}, partition ${this.partition}`
-    return `view ${where}: ${this.reason._tag}: ${explain(this.reason)}`
+    return `view ${where}: ${this.reason._tag}: ${explain(this.reason, this.partition < 0 ? "table" : "partition")}`
   }
 }

@@ -7,6 +7,8 @@ export type { Progress } from "./Progress.ts"
 export type { SnapshotUse } from "./Recovery.ts"
 export * as Replay from "./Replay.ts"
 export type { PartitionStatus, RunningView } from "./RunningView.ts"
+export type { RunningServing } from "./Serving.ts"
+export * as Serving from "./Serving.ts"
 export * as Table from "./Table.ts"
 export * as TableDiff from "./TableDiff.ts"
 export * as TableDigest from "./TableDigest.ts"
@@ -20,6 +22,7 @@ export {
   NoSuchPartition,
   NotAnOutput,
   NotDeterministic,
+  OutputsReplaced,
   OutputTooLarge,
   Stopped,
   ViewError,

@@ -11,6 +11,15 @@ import { outputTopic, stateTopic } from "../src/View.ts"
 export const withAppend = (topic: Topic, append: Topic["append"]): Topic =>
   Object.create(topic, { append: { value: append } })
 
+/** The topic with something done before each `appendAll`, or after it. */
+export const aroundAppendAll = (
+  topic: Topic,
+  around: (append: ReturnType<Topic["appendAll"]>) => ReturnType<Topic["appendAll"]>
+): Topic =>
+  Object.create(topic, {
+    appendAll: { value: (requests: Parameters<Topic["appendAll"]>[0]) => around(topic.appendAll(requests)) }
+  })
+
 /** Counts the appends to these topics, and stops everything at one of them. */
 export interface Killer {
   readonly broker: Broker["Service"]
@@ -33,14 +42,17 @@ export const killer = (
     Deferred.doneUnsafe(reached, Effect.void)
     return Effect.never
   })
+  const deadly = <A, E>(append: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      writes++
+      if (writes > at) return Effect.never
+      if (writes < at) return append
+      return when === "before" ? die : Effect.andThen(append, die)
+    })
   const wrap = (topic: Topic): Topic =>
-    withAppend(topic, (request) =>
-      Effect.suspend(() => {
-        writes++
-        if (writes > at) return Effect.never
-        if (writes < at) return topic.append(request)
-        return when === "before" ? die : Effect.andThen(topic.append(request), die)
-      })
+    aroundAppendAll(
+      withAppend(topic, (request) => deadly(topic.append(request))),
+      deadly
     )
   return {
     broker: {
