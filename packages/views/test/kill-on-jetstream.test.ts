@@ -6,10 +6,12 @@ import { JetStream } from "@troupe/broker-jetstream"
 import { NatsServer } from "@troupe/nats"
 import { hasServer } from "@troupe/nats/testing"
 import { count, firstSeed } from "@troupe/vitest/counts"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { Replay, Views } from "../src/index.ts"
+import { Replay, Serving, Views } from "../src/index.ts"
+import { topicName } from "../src/ServedRecord.ts"
 import * as Sha256 from "../src/Sha256.ts"
 import { outputTopic } from "../src/View.ts"
 import { fill, table, totals, truth } from "./counting.ts"
@@ -126,6 +128,53 @@ describe.runIf(hasServer)("a view on JetStream", () => {
           assert.deepStrictEqual(yield* contents, before)
           assert.isTrue((yield* Replay.verify(view, { input, partitions })).replayEqualsLive)
         }).pipe(as)
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "is served with the very same rows when its sink is killed at every write, and fences the sink before",
+    () =>
+      Effect.gen(function* () {
+        const { servers } = yield* NatsServer.start()
+        yield* Effect.gen(function* () {
+          const { broker, input } = yield* open
+          const serveOn = (broker: Broker["Service"]) =>
+            Effect.flatMap(Serving.run(view, table), (running) => running.caughtUp()).pipe(
+              Effect.scoped,
+              Effect.provideService(Broker, broker)
+            )
+          for (let life = 0; life < 4; life++) {
+            yield* fill(input, partitions, life * 100, (life + 1) * 100)
+            yield* runToTheEnd
+            for (const [at, when] of [
+              [1, "before"],
+              [1, "after"],
+              [2, "before"],
+              [2, "after"]
+            ] as const) {
+              const deadly = killer(broker, [topicName(view)], at, when)
+              yield* Effect.raceFirst(serveOn(deadly.broker), deadly.killed)
+            }
+          }
+          const claimed = yield* Deferred.make<void>()
+          const older = yield* Effect.forkChild(
+            Effect.flatMap(Serving.run(view, table), (running) =>
+              Effect.andThen(Deferred.succeed(claimed, undefined), running.failure)
+            ).pipe(Effect.scoped, Effect.flip),
+            { startImmediately: true }
+          )
+          yield* Deferred.await(claimed)
+          yield* serveOn(broker)
+          yield* fill(input, partitions, events, events + 50)
+          yield* runToTheEnd
+          yield* serveOn(broker)
+          assert.strictEqual((yield* Fiber.join(older)).reason._tag, "Fenced")
+          const { rows, through } = yield* Serving.rows(view)
+          assert.deepStrictEqual([...rows].sort(), [...truth(events + 50, 3)].sort())
+          const output = yield* broker.topic({ name: outputTopic(view) })
+          assert.strictEqual(through, (yield* output.info).lastSequence)
+        }).pipe(connected(servers, "served"))
       }).pipe(Effect.scoped),
     60_000
   )
