@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Board } from "./Processor.ts"
 import { ChunkArrived } from "./Protocol.ts"
-import { backoff, retrying } from "./Transient.ts"
+import type { Throttle } from "./Throttle.ts"
+import { backoff } from "./Transient.ts"
 import { NoSuchPartition, ViewError } from "./ViewError.ts"
 
 /** One partition, as the router sees it. */
@@ -59,9 +60,11 @@ export const run = (options: {
   /** All partitions of the topic where the run owns them all: a record of another one is then an error. */
   readonly whole: number | undefined
   readonly cursor: Cursor
+  /** Slows down what is read to catch up, never what comes live. */
+  readonly throttle: Throttle | undefined
   readonly onRouted: () => void
 }): Effect.Effect<never, BrokerError | ViewError> => {
-  const { cursor, input, lanes, onRouted, view, whole } = options
+  const { cursor, input, lanes, onRouted, throttle, view, whole } = options
   const filters = whole === undefined ? lanes.flatMap(({ board }) => filtersOf(board.partition)) : ["p.>"]
   const batches = new Map<number, { readonly lane: Lane; records: Array<TopicRecord>; read: number }>()
   for (const lane of lanes) batches.set(lane.board.partition, { lane, records: [], read: lane.after })
@@ -102,6 +105,29 @@ export const run = (options: {
     }
   })
 
+  // A reader that lost its connection goes on behind the last record it saw.
+  const patiently = (effect: Effect.Effect<void, BrokerError | ViewError>) =>
+    Effect.retry(effect, {
+      schedule: backoff,
+      while: (error) => error._tag === "BrokerError" && error.isTransient
+    })
+
+  /** Hands a chunk on in the pieces that the throttle admits; where full chunks are cut does not depend on it. */
+  const paced = (
+    chunk: ReadonlyArray<TopicRecord>,
+    take: (piece: ReadonlyArray<TopicRecord>) => Effect.Effect<void, ViewError>
+  ): Effect.Effect<void, ViewError> =>
+    throttle === undefined
+      ? take(chunk)
+      : Effect.gen(function* () {
+          for (let at = 0; at < chunk.length; ) {
+            const admitted = yield* throttle.admit(chunk.length - at)
+            yield* take(chunk.slice(at, at + admitted))
+            at += admitted
+            yield* Effect.yieldNow
+          }
+        })
+
   const bringUp = Effect.forEach(
     batches.values(),
     (batch) =>
@@ -115,11 +141,12 @@ export const run = (options: {
                 filters: filtersOf(batch.lane.board.partition)
               })
         ),
-        (chunk) => {
-          batch.read = chunk.at(-1)?.sequence ?? batch.read
-          return tell(batch.lane, chunk, batch.read, false)
-        }
-      ).pipe(retrying),
+        (chunk) =>
+          paced(chunk, (piece) => {
+            batch.read = piece.at(-1)?.sequence ?? batch.read
+            return tell(batch.lane, piece, batch.read, false)
+          })
+      ).pipe(patiently),
     { discard: true }
   )
 
@@ -127,13 +154,21 @@ export const run = (options: {
     const { lastSequence } = yield* input.info
     yield* Stream.runForEachArray(
       Stream.suspend(() => input.read({ from: cursor.read + 1, filters })),
-      (chunk) => {
-        const scattered = scatter(chunk)
-        if (typeof scattered !== "boolean") return Effect.fail(scattered)
-        return scattered ? flush(batchRecords, cursor.read, false) : Effect.void
-      }
+      (chunk) =>
+        paced(chunk, (piece) => {
+          const scattered = scatter(piece)
+          if (typeof scattered !== "boolean") return Effect.fail(scattered)
+          return scattered ? flush(batchRecords, cursor.read, false) : Effect.void
+        })
     )
     cursor.read = Math.max(cursor.read, lastSequence)
+  })
+
+  /** A throttled read takes its time, and what came meanwhile is a backlog again: live begins where little is left. */
+  const catchUpWhole = Effect.gen(function* () {
+    yield* catchUp
+    while (throttle !== undefined && (yield* input.info).lastSequence - cursor.read > batchRecords)
+      yield* catchUp
   })
 
   const follow = Stream.runForEachArray(
@@ -152,16 +187,9 @@ export const run = (options: {
       onRouted()
     })
 
-  // A reader that lost its connection goes on behind the last record it saw.
-  const patiently = (effect: Effect.Effect<void, BrokerError | ViewError>) =>
-    Effect.retry(effect, {
-      schedule: backoff,
-      while: (error) => error._tag === "BrokerError" && error.isTransient
-    })
-
   return Effect.gen(function* () {
     yield* bringUp
-    yield* patiently(catchUp)
+    yield* patiently(catchUpWhole)
     yield* flush(0, cursor.read, true)
     yield* routed(cursor.read)
     yield* patiently(follow)

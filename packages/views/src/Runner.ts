@@ -15,6 +15,7 @@ import * as Progress from "./Progress.ts"
 import { Checkpoint, Start, Stop } from "./Protocol.ts"
 import * as Router from "./Router.ts"
 import type { PartitionStatus, RunningView } from "./RunningView.ts"
+import type { Throttle } from "./Throttle.ts"
 import { brokerFailed, retrying } from "./Transient.ts"
 import type { View } from "./View.ts"
 import { Stopped, ViewError } from "./ViewError.ts"
@@ -32,6 +33,7 @@ export interface Plan<State, Output> {
   readonly chunkRecords: number
   readonly chunkBytes: number
   readonly checkpointRecords: number
+  readonly throttle: Throttle | undefined
 }
 
 interface Waiter {
@@ -91,8 +93,16 @@ export const start = Effect.fnUntraced(function* <State, Output>(plan: Plan<Stat
     ({ board, ref }) => Effect.map(answered(ref.ask(new Start())), (after) => ({ board, ref, after })),
     { concurrency: 8 }
   )
-  const { whole } = plan
-  const router = yield* Router.run({ view: view.id, input, lanes, whole, cursor, onRouted: notify }).pipe(
+  const { throttle, whole } = plan
+  const router = yield* Router.run({
+    view: view.id,
+    input,
+    lanes,
+    whole,
+    cursor,
+    throttle,
+    onRouted: notify
+  }).pipe(
     Effect.catchTag("BrokerError", (error) => Effect.fail(brokerFailed(view.id, -1)(error))),
     Effect.tapCause((cause) => Effect.sync(() => fail(cause))),
     Effect.raceFirst(Deferred.await(failed)),

@@ -14,6 +14,7 @@ import * as Outputs from "./Outputs.ts"
 import * as Runner from "./Runner.ts"
 import type { RunningView } from "./RunningView.ts"
 import * as Table from "./Table.ts"
+import type { Throttle } from "./Throttle.ts"
 import { brokerFailed } from "./Transient.ts"
 import { stateTopic, type View } from "./View.ts"
 import type { ViewError } from "./ViewError.ts"
@@ -34,6 +35,11 @@ export interface RunOptions {
   readonly chunkBytes?: number
   /** Input records of a partition between snapshots; default 131 072. */
   readonly checkpointRecords?: number
+  /**
+   * Slows down the reading of what is there already, so that live requests stay within their latency; what comes live is not slowed down. The
+   * outputs are the same. One fold still takes a whole chunk: where it shares a thread with live work, make `chunkRecords` small.
+   */
+  readonly throttle?: Throttle
 }
 
 const positive = (name: string, value: number): number => {
@@ -81,7 +87,8 @@ export const run = <State, Output>(
       whole: options.only === undefined ? options.partitions : undefined,
       chunkRecords: positive("chunkRecords", options.chunkRecords ?? 8192),
       chunkBytes: positive("chunkBytes", options.chunkBytes ?? 8 * 1024 * 1024),
-      checkpointRecords: positive("checkpointRecords", options.checkpointRecords ?? 131_072)
+      checkpointRecords: positive("checkpointRecords", options.checkpointRecords ?? 131_072),
+      throttle: options.throttle
     })
   })
 
