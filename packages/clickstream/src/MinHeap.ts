@@ -1,5 +1,5 @@
 /**
- * A binary heap: the smallest item first. Not exported from the package.
+ * A binary heap: the smallest item first. What the simulator keeps its time with; for simulations beside it.
  */
 export interface MinHeap<A> {
   readonly peek: () => A | undefined

@@ -1,6 +1,8 @@
 export { ClickEvent } from "./ClickEvent.ts"
 export * as ClickFormat from "./ClickFormat.ts"
 export * as ClickReader from "./ClickReader.ts"
+export * as Gzip from "./Gzip.ts"
+export * as MinHeap from "./MinHeap.ts"
 export * as Prng from "./Prng.ts"
 export { HeaderInvalid, InputDamaged } from "./ReadError.ts"
 export * as Reject from "./Reject.ts"
