@@ -74,3 +74,14 @@ export const diff = (before: Rows, after: Rows, options?: { readonly examples?: 
     fields: fields.map(([field, keys]) => ({ field, ...summary(keys) }))
   }
 }
+
+/** The keys of all rows that differ or are in one table only, sorted by UTF-16 code unit. */
+export const differingKeys = (before: Rows, after: Rows): Array<string> => {
+  const keys: Array<string> = []
+  for (const [key, row] of after) {
+    const old = before.get(key)
+    if (old === undefined || changedFields(old, row).length > 0) keys.push(key)
+  }
+  for (const key of before.keys()) if (!after.has(key)) keys.push(key)
+  return keys.sort()
+}
