@@ -49,8 +49,8 @@ const sameRow = (a: Table.Row, b: Table.Row): boolean => {
   return [...names].every((name) => (a[name] ?? null) === (b[name] ?? null))
 }
 
-/** The rows of two tables that differ, sorted by key. */
-const differing = (lambda: Table.Rows, truth: Table.Rows): ReadonlyArray<string> => {
+/** The keys whose rows differ, or that only one of two tables has, sorted. */
+export const differing = (lambda: Table.Rows, truth: Table.Rows): ReadonlyArray<string> => {
   const keys: Array<string> = []
   for (const [key, row] of truth) {
     const held = lambda.get(key)

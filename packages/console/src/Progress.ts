@@ -1,6 +1,9 @@
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import { TerminalCapabilities } from "effect/cli"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 
@@ -8,6 +11,8 @@ import * as Stream from "effect/Stream"
 export interface Progress {
   readonly done: number
   readonly total: number
+  /** Time until the end, by somebody who knows better than the mean rate so far: the end may move away. */
+  readonly etaMillis?: number | "never" | undefined
 }
 
 const left = (millis: number): string => {
@@ -21,7 +26,9 @@ export const render = (label: string, progress: Progress, elapsedMillis: number,
   const share = progress.total === 0 ? 1 : Math.min(1, progress.done / progress.total)
   const perMilli = elapsedMillis <= 0 ? 0 : progress.done / elapsedMillis
   const rest = progress.total - progress.done
-  const eta = rest <= 0 ? "done" : left(perMilli === 0 ? Number.POSITIVE_INFINITY : rest / perMilli)
+  const mean = perMilli === 0 ? Number.POSITIVE_INFINITY : rest / perMilli
+  const estimate = progress.etaMillis === "never" ? Number.POSITIVE_INFINITY : (progress.etaMillis ?? mean)
+  const eta = rest <= 0 ? "done" : left(estimate)
   const bar = "█".repeat(Math.round(share * width)).padEnd(width, "░")
   const percent = String(Math.floor(share * 100)).padStart(3)
   return `${label}  ${bar} ${percent}%  ${progress.done}/${progress.total}  ${Math.round(perMilli * 1000)}/s  ${eta}`
@@ -61,3 +68,19 @@ export const show = Effect.fn("Progress.show")(function* <E, R>(
     Stream.run(stdio.stderr({ endOnDone: false }))
   )
 })
+
+/** Runs work that tells its progress as it goes, and shows it meanwhile. What is not shown in time is skipped; the end never is. */
+export const during = <A, E, R>(
+  label: string,
+  work: (tell: (progress: Progress) => Effect.Effect<void>) => Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function* () {
+    const samples = yield* Queue.sliding<Progress, Cause.Done>(16)
+    const shown = yield* Effect.forkChild(show(label, Stream.fromQueue(samples)), { startImmediately: true })
+    const done = yield* work((progress) => Effect.asVoid(Queue.offer(samples, progress))).pipe(
+      Effect.onError(() => Fiber.interrupt(shown))
+    )
+    yield* Queue.end(samples)
+    yield* Fiber.join(shown)
+    return done
+  })

@@ -16,6 +16,12 @@ describe("Progress", () => {
     )
   })
 
+  it("takes the word of somebody who knows better", () => {
+    const progress = { done: 50, total: 200 }
+    assert.include(Progress.render("replay", { ...progress, etaMillis: "never" }, 10_000), "never")
+    assert.include(Progress.render("replay", { ...progress, etaMillis: 4_000 }, 10_000), "4 s left")
+  })
+
   it("is done at the end, also of nothing", () => {
     assert.include(Progress.render("replay", { done: 200, total: 200 }, 1_000), "done")
     assert.include(Progress.render("replay", { done: 0, total: 0 }, 0), "100%")
