@@ -32,9 +32,6 @@ export const ends = (lastRow: number): ReadonlyArray<AppendRequest> =>
     headers: { [rowHeader]: String(lastRow), ...Control.toHeaders({ _tag: "EndOfInput" }) }
   }))
 
-/** The row a record names; 0 for none. */
-export const rowOf = (record: TopicRecord): number => Number(record.headers[rowHeader] ?? 0)
-
 /** True for the record that ends the input. */
 export const isEnd = (record: TopicRecord): boolean =>
   Control.ofHeaders(record.headers)?._tag === "EndOfInput"

@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as ClickTopic from "./ClickTopic.ts"
+import type * as Feeding from "./Feeding.ts"
 import * as Ingest from "./Ingest.ts"
 import * as SessionViews from "./SessionViews.ts"
 import type { Source } from "./Source.ts"
@@ -56,7 +57,7 @@ const towards = (running: RunningView, sequence: number) =>
   )
 
 const ingestShown = Effect.fnUntraced(function* (source: Source) {
-  const samples = yield* Queue.sliding<Ingest.IngestProgress>(16)
+  const samples = yield* Queue.sliding<Feeding.Progress>(16)
   const shown = yield* Effect.forkChild(
     Progress.show(
       "ingest  ",

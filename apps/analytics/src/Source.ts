@@ -70,7 +70,8 @@ export const simulator = (options: { readonly seed: number; readonly events?: nu
   name: `simulator seed ${options.seed}, ${options.events ?? "endless"} events`,
   total: options.events ?? Number.POSITIVE_INFINITY,
   read: (fromRow) =>
-    Stream.fromIterable(Simulator.chunks({ ...options, fromRow }, rowsPerChunk)).pipe(
+    // One chunk at a time: `fromIterable` would gather 4 096 of them before it gives the first.
+    Stream.fromIterable(Simulator.chunks({ ...options, fromRow }, rowsPerChunk), { chunkSize: 1 }).pipe(
       Stream.map((events) => {
         const lastRow = events.at(-1)?.row ?? 0
         return { events, rejects: [], lastRow, done: lastRow }

@@ -29,6 +29,13 @@ export const request = (line: string, row: number): AppendRequest => {
   }
 }
 
+/** Bytes that are no text, as they came in: a record that holds no event either. */
+export const bytesRequest = (data: Uint8Array, row: number): AppendRequest => ({
+  subject: Subject.partitionSubject(0),
+  data,
+  headers: { [rowHeader]: String(row) }
+})
+
 /** The end of the feed, for every partition. */
 export const ends = (lastRow: number): ReadonlyArray<AppendRequest> =>
   Array.from({ length: partitions }, (_, partition) => ({
@@ -36,6 +43,10 @@ export const ends = (lastRow: number): ReadonlyArray<AppendRequest> =>
     data: new Uint8Array(0),
     headers: { [rowHeader]: String(lastRow), ...Control.toHeaders({ _tag: "EndOfInput" }) }
   }))
+
+/** True for the record that ends the feed on its partition. */
+export const isEnd = (record: TopicRecord): boolean =>
+  Control.ofHeaders(record.headers)?._tag === "EndOfInput"
 
 /** True for a record that only says something about the feed, such as its end. */
 export const isControl = (record: TopicRecord): boolean => record.headers["control"] !== undefined
