@@ -1,3 +1,15 @@
+export * as Alias from "./Alias.ts"
+export {
+  AliasError,
+  type AliasErrorReason,
+  AliasMoved,
+  AliasUnreadable,
+  AlreadyCurrent,
+  Behind,
+  NothingBefore,
+  NotProven,
+  UnknownAlias
+} from "./AliasError.ts"
 export * as CanonicalJson from "./CanonicalJson.ts"
 export * as ChunkLaw from "./ChunkLaw.ts"
 export * as Codec from "./Codec.ts"
