@@ -56,22 +56,21 @@ const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Fence))
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
-/** The subject of a key's row. Throws `TypeError` for a key that cannot be one: empty, or over 510 characters as a token. */
-export const subjectOf = (key: string): string => {
+/** The subject of a key's row; `undefined` for a key that cannot be one: empty, or over 510 characters as a token. */
+export const subjectOf = (key: string): string | undefined => {
   const subject = `r.${Subject.encodeToken(key)}`
-  if (key !== "" && Subject.isSubject(subject)) return subject
-  throw new TypeError(
-    `the key ${JSON.stringify(key.slice(0, 80))} cannot be served: give one of 1 to about 500 characters`
-  )
+  return key !== "" && Subject.isSubject(subject) ? subject : undefined
 }
 
-/** The record of a row; with `subjectOf` and canonical JSON it throws `TypeError` for what cannot be held. */
-export const ofRow = (served: ServedRow): AppendRequest => ({
-  subject: subjectOf(served.key),
-  data: utf8.encode(
-    CanonicalJson.stringify({ key: served.key, revision: served.revision, row: served.row ?? null })
-  )
-})
+/** The record of a row. Throws `TypeError` for a key that cannot be a subject and for values that JSON cannot hold. */
+export const ofRow = ({ key, revision, row }: ServedRow): AppendRequest => {
+  const subject = subjectOf(key)
+  if (subject === undefined) {
+    const start = JSON.stringify(key.slice(0, 80))
+    throw new TypeError(`the key ${start} cannot be served: give one of 1 to about 500 characters`)
+  }
+  return { subject, data: utf8.encode(CanonicalJson.stringify({ key, revision, row: row ?? null })) }
+}
 
 /** The record of a fence, behind the one at `expectLast`. */
 export const ofFence = (fence: Fence, expectLast: number): AppendRequest => ({

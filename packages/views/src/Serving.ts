@@ -9,19 +9,22 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Outputs from "./Outputs.ts"
 import * as ServedChanges from "./ServedChanges.ts"
-import * as ServedRecord from "./ServedRecord.ts"
+import * as ServedReader from "./ServedReader.ts"
+import type * as ServedRecord from "./ServedRecord.ts"
 import * as ServedSink from "./ServedSink.ts"
 import * as ServedTopic from "./ServedTopic.ts"
 import type * as Table from "./Table.ts"
 import { backoff, brokerFailed, retrying } from "./Transient.ts"
 import type { View } from "./View.ts"
 import { FoldFailed, ViewError } from "./ViewError.ts"
+
+export type { Reader, RowChange, ServedTable } from "./ServedReader.ts"
+export type { ServedOptions, ServedRow } from "./ServedRecord.ts"
 
 /** A table that is being kept up to date, until the scope closes. */
 export interface RunningServing {
@@ -144,80 +147,27 @@ export const run = Effect.fnUntraced(function* <State, Output>(
   }
 })
 
-/** A served table as it was read. */
-export interface ServedTable {
-  readonly rows: Table.Rows
-  /** Every output up to this sequence of the output topic is in the rows; 0 when nothing was ever served. */
-  readonly through: number
-}
+/** Opens a served table for readers: what answers requests does it once. The functions of this module open it at each call. */
+export const reader = ServedReader.open
 
-/**
- * Reads a served table, from its compacted topic alone.
- *
- * Every row is at least as new as `through`, which is read first; rows that change meanwhile may be newer, never older. So what the reader saw
- * before it waits for with `through`, and rows that are quiet are exact. Fails with `Foreign` for another view's table.
- */
-export const rows = Effect.fnUntraced(function* <State, Output>(
+/** `Reader.rows` */
+export const rows = <State, Output>(
   view: View<State, Output>,
   options?: ServedRecord.ServedOptions
-): Effect.fn.Return<ServedTable, ViewError, Broker> {
-  const topic = yield* ServedTopic.open(view, options)
-  const { fence } = yield* ServedTopic.fenceOf(view, topic)
-  const held = new Map<string, Table.Row>()
-  yield* Effect.suspend(() => {
-    held.clear()
-    return Stream.runForEachArray(topic.lastPerSubject(ServedRecord.rowsFilter), (records) =>
-      Effect.sync(() => {
-        for (const record of records) {
-          const served = ServedRecord.toRow(record)
-          if (served?.row !== undefined) held.set(served.key, served.row)
-        }
-      })
-    )
-  }).pipe(retrying, Effect.mapError(brokerFailed(view.id, -1)))
-  return { rows: held, through: fence?.through ?? 0 }
-})
+): Effect.Effect<ServedReader.ServedTable, ViewError, Broker> =>
+  Effect.flatMap(reader(view, options), (reader) => reader.rows)
 
-/** Reads one row of a served table by its key, in one request; `undefined` when there is none. It does not check whose table it is. */
-export const row = Effect.fnUntraced(function* <State, Output>(
+/** `Reader.row` */
+export const row = <State, Output>(
   view: View<State, Output>,
   key: string,
   options?: ServedRecord.ServedOptions
-): Effect.fn.Return<Table.Row | undefined, ViewError, Broker> {
-  const topic = yield* ServedTopic.open(view, options)
-  const last = yield* Effect.mapError(
-    retrying(topic.last(ServedRecord.subjectOf(key))),
-    brokerFailed(view.id, -1)
-  )
-  return Option.isSome(last) ? ServedRecord.toRow(last.value)?.row : undefined
-})
+): Effect.Effect<Table.Row | undefined, ViewError, Broker> =>
+  Effect.flatMap(reader(view, options), (reader) => reader.row(key))
 
-/** A row that changed. */
-export interface RowChange extends ServedRecord.ServedRow {
-  /** Of the served topic: a reader that remembers it goes on behind it. */
-  readonly sequence: number
-}
-
-/**
- * The rows that are there (or those after a sequence), and then every change as it is served; never ends.
- *
- * It is state, not a log: of a row that changes twice before it is read, the first change may be skipped. Rows come in the order of their sequences.
- */
+/** `Reader.follow` */
 export const follow = <State, Output>(
   view: View<State, Output>,
   options?: ServedRecord.ServedOptions & { readonly from?: number }
-): Stream.Stream<RowChange, ViewError, Broker> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const topic = yield* ServedTopic.open(view, options)
-      yield* ServedTopic.fenceOf(view, topic)
-      return topic.follow({ from: options?.from ?? 1, filters: [ServedRecord.rowsFilter] }).pipe(
-        Stream.mapError(brokerFailed(view.id, -1)),
-        Stream.map((record): RowChange | undefined => {
-          const served = ServedRecord.toRow(record)
-          return served === undefined ? undefined : { ...served, sequence: record.sequence }
-        }),
-        Stream.filter((change) => change !== undefined)
-      )
-    })
-  )
+): Stream.Stream<ServedReader.RowChange, ViewError, Broker> =>
+  Stream.unwrap(Effect.map(reader(view, options), (reader) => reader.follow(options?.from)))

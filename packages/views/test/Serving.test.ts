@@ -81,7 +81,11 @@ describe("a served table", () => {
         assert.deepStrictEqual(sorted(again.rows), sorted(yield* Views.rows(view, table)))
         assert.strictEqual(again.through, (yield* output.info).lastSequence)
         assert.deepStrictEqual(yield* Serving.row(view, "c3"), truth(events, 1).get("c3"))
-        assert.isUndefined(yield* Serving.row(view, "nobody"))
+        const reader = yield* Serving.reader(view)
+        assert.deepStrictEqual(
+          [yield* reader.row("c4"), yield* reader.row("nobody"), yield* reader.row("")],
+          [truth(events, 1).get("c4"), undefined, undefined]
+        )
         // Compacted: 13 customers and the fence.
         assert.strictEqual((yield* served(broker)).length, 14)
       })
