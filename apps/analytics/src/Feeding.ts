@@ -78,12 +78,23 @@ const partitionSubjects = "p.*"
 const transient = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("1 second")])
 const Start = Schema.Struct({ input: Schema.String })
 
-/** The last sequence on each partition: what the next append there expects. */
-const tailsOf = (topic: Topic): Effect.Effect<Map<string, number>, BrokerError> =>
+/** Where a topic stands: the last row in it, whether it has ended, and each partition's last sequence, which the next append expects. */
+interface Standing {
+  readonly row: number
+  readonly ended: boolean
+  readonly tails: ReadonlyMap<string, number>
+}
+
+/** Reads all of it from the partitions' last records: so no tail is ahead of the row, whoever appends meanwhile. */
+const standingOf = (topic: Topic, rowHeader: string): Effect.Effect<Standing, BrokerError> =>
   topic.lastPerSubject(partitionSubjects).pipe(
     Stream.runFold(
-      () => new Map<string, number>(),
-      (tails, record) => tails.set(record.subject, record.sequence)
+      (): Standing => ({ row: 0, ended: false, tails: new Map() }),
+      ({ ended, row, tails }, record) => ({
+        row: Math.max(row, Number(record.headers[rowHeader] ?? 0)),
+        ended: ended || isEnd(record),
+        tails: new Map(tails).set(record.subject, record.sequence)
+      })
     )
   )
 
@@ -122,30 +133,17 @@ export const run = Effect.fn("Feeding.run")(function* <E>(
 ) {
   const broker = yield* Broker
   const topic = yield* broker.topic({ name: fed.name })
-  const rowOf = ({ headers }: { readonly headers?: TopicRecord["headers"] }): number =>
-    Number(headers?.[fed.rowHeader] ?? 0)
-
-  /** The row named by the last record of the topic. */
-  const lastRow = topic.read({ from: "last", filters: [partitionSubjects] }).pipe(
-    Stream.runHead,
-    Effect.map(
-      Option.match({
-        onNone: () => ({ row: 0, ended: false }),
-        onSome: (record) => ({ row: rowOf(record), ended: isEnd(record) })
-      })
-    )
-  )
-
+  const standing = standingOf(topic, fed.rowHeader)
   yield* claimInput(topic, source.name)
-  const begin = yield* lastRow
-  const whole = options.onProgress({ done: source.total, total: source.total })
+  const begin = yield* standing
+  const whole = Effect.suspend(() => options.onProgress({ done: source.total, total: source.total }))
   if (begin.ended) {
     yield* whole
     return { resumedFrom: begin.row, wroteEnd: false } satisfies Fed
   }
 
   let at = begin.row
-  const tails = yield* tailsOf(topic)
+  let tails = new Map(begin.tails)
   /** Appends one piece behind the sequences last seen; after a doubtful answer the topic says whether it is in. */
   const appendOnce = Effect.fnUntraced(function* (
     requests: ReadonlyArray<AppendRequest>,
@@ -168,12 +166,15 @@ export const run = Effect.fn("Feeding.run")(function* <E>(
       )
     })
     const settle = Effect.fnUntraced(function* (error: BrokerError) {
-      const now = yield* lastRow
-      if (now.row >= row && now.ended === end) {
-        for (const [subject, sequence] of yield* tailsOf(topic)) tails.set(subject, sequence)
+      const now = yield* standing
+      if (now.row === row && now.ended === end) {
+        tails = new Map(now.tails)
         return
       }
-      return yield* error.isTransient ? error : new OtherWriter({ row: now.row })
+      // Further than this piece only somebody else can have come.
+      return yield* error.isTransient && now.row <= row && !now.ended
+        ? error
+        : new OtherWriter({ row: now.row })
     })
     yield* append.pipe(
       Effect.catchIf((error) => error.isTransient || error.reason._tag === "Conflict", settle),
@@ -185,7 +186,9 @@ export const run = Effect.fn("Feeding.run")(function* <E>(
     Stream.runForEach(
       Effect.fnUntraced(function* (piece) {
         const last = piece.requests.at(-1)
-        if (last !== undefined) yield* appendOnce(piece.requests, rowOf(last), false)
+        if (last !== undefined) {
+          yield* appendOnce(piece.requests, Number(last.headers?.[fed.rowHeader]), false)
+        }
         at = piece.lastRow
         yield* options.onProgress({ done: piece.done, total: source.total })
       })
