@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Broker, layerMemory, Subject } from "@troupe/broker"
-import { count, firstSeed } from "@troupe/vitest/counts"
+import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import { Codec, Explain, Outputs, View } from "../src/index.ts"
 import { outputTopic } from "../src/View.ts"
@@ -198,7 +198,8 @@ describe("the difference of two versions", () => {
             )
           }).pipe(local)
         }
-      })
+      }),
+    patience(30_000)
   )
 
   it.effect("says what an input did in each version, and reads only the keys it is asked for", () =>
