@@ -48,8 +48,11 @@ export const idOf = <V>(component: Component<V>): string => {
   return sessionId(component.key, first.timeMillis, first.eventId)
 }
 
-/** Folds what was not folded yet. */
-const resultOf = <Event, V extends Json, A>(spec: SessionSpec<Event, V, A>, component: Component<V>): A => {
+/** The fold's state after all events of a component: folds what was not folded yet. */
+export const foldingOf = <Event, V extends Json, A>(
+  spec: SessionSpec<Event, V, A>,
+  component: Component<V>
+): unknown => {
   const { fold } = spec
   const { entries } = component
   let folding = component.folded === 0 ? fold.init() : component.folding
@@ -59,5 +62,8 @@ const resultOf = <Event, V extends Json, A>(spec: SessionSpec<Event, V, A>, comp
   }
   component.folding = folding
   component.folded = entries.length
-  return fold.done(folding)
+  return folding
 }
+
+const resultOf = <Event, V extends Json, A>(spec: SessionSpec<Event, V, A>, component: Component<V>): A =>
+  spec.fold.done(foldingOf(spec, component))

@@ -11,6 +11,7 @@ export type {
 } from "./Change.ts"
 export * as Control from "./Control.ts"
 export * as Fold from "./Fold.ts"
+export * as Look from "./Look.ts"
 export { sessionId } from "./SessionId.ts"
 export { InvalidSpec, type SessionOptions, type SessionSpec } from "./SessionSpec.ts"
 export type { Component, Counts, Entry, SessionState } from "./SessionState.ts"
