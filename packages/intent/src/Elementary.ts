@@ -5,9 +5,9 @@
  * between two versions of it. Source of `exp` and `log`: fdlibm (Sun Microsystems, 1993); both are within 1 ulp.
  */
 
-const ln2High = 6.9314718036912381649e-1
-const ln2Low = 1.90821492927058770002e-10
-const log2e = 1.442695040888963387
+const ln2High = 0.6931471803691238
+const ln2Low = 1.9082149292705877e-10
+const log2e = Math.LOG2E
 
 const lowestPower = -1074
 /** 2^k at k − lowestPower. */
@@ -17,7 +17,7 @@ for (let k = lowestPower, power = Number.MIN_VALUE; k <= 1023; k++, power *= 2)
 
 /** e^x. */
 export const exp = (x: number): number => {
-  if (!(x < 709.782712893384)) return x === x ? Number.POSITIVE_INFINITY : x
+  if (!(x < 709.782712893384)) return Number.isNaN(x) ? x : Number.POSITIVE_INFINITY
   if (x < -745.1332191019411) return 0
   const k = Math.floor(x * log2e + 0.5)
   const high = x - k * ln2High
@@ -27,11 +27,10 @@ export const exp = (x: number): number => {
   const c =
     r -
     t *
-      (1.66666666666666019037e-1 +
+      (0.16666666666666602 +
         t *
-          (-2.77777777770155933842e-3 +
-            t *
-              (6.61375632143793436117e-5 + t * (-1.6533902205465251539e-6 + t * 4.13813679705723846039e-8))))
+          (-0.0027777777777015593 +
+            t * (6.613756321437934e-5 + t * (-1.6533902205465252e-6 + t * 4.1381367970572385e-8))))
   const y = 1 - (low - (r * c) / (2 - c) - high)
   // 2^1024 is no number, and below the normal ones a single step would round twice.
   if (k > 1023) return y * 2 * (powers[1023 - lowestPower] as number)
@@ -63,10 +62,8 @@ export const log = (x: number): number => {
   const z = s * s
   const w = z * z
   const odd =
-    z *
-    (6.66666666666673513e-1 +
-      w * (2.857142874366239149e-1 + w * (1.818357216161805012e-1 + w * 1.479819860511658591e-1)))
-  const even = w * (3.999999999940941908e-1 + w * (2.222219843214978396e-1 + w * 1.531383769920937332e-1))
+    z * (0.6666666666666735 + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)))
+  const even = w * (0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373))
   const half = 0.5 * f * f
   return k * ln2High - (half - (s * (half + odd + even) + k * ln2Low) - f)
 }
@@ -99,10 +96,10 @@ const expMinus = (x: number): number => {
         r *
           (0.5 +
             r *
-              (1.6666666666666666e-1 +
+              (0.16666666666666666 +
                 r *
-                  (4.1666666666666664e-2 +
-                    r * (8.333333333333333e-3 + r * (1.3888888888888889e-3 + r * 1.984126984126984e-4))))))
+                  (0.041666666666666664 +
+                    r * (0.008333333333333333 + r * (0.001388888888888889 + r * 0.0001984126984126984))))))
   return y * (powers[-k - lowestPower] as number)
 }
 

@@ -20,11 +20,11 @@ export interface LstmOptions {
   readonly seed?: number
   /** How often each session is seen; default 8. */
   readonly epochs?: number
-  /** Sessions of a batch; default 32. */
+  /** Sessions of a batch; default 16. */
   readonly batchSessions?: number
-  /** Adam's rate at the beginning, falling to a twentieth along a cosine; default 0.01. */
+  /** Adam's rate at the beginning, falling to a twentieth along a cosine; default 0.02. */
   readonly rate?: number
-  /** Longest gradient of a batch's mean loss; default 1. */
+  /** Longest gradient of a batch's mean loss; default 5. */
   readonly clip?: number
 }
 
@@ -52,13 +52,13 @@ export interface LstmStep {
 export const train = function* (task: LstmTask, options: LstmOptions): Generator<LstmStep, void, void> {
   const { columns, head, rows, weights } = task
   const { shape } = weights
-  const sessions = options.batchSessions ?? 32
+  const sessions = options.batchSessions ?? 16
   const epochs = options.epochs ?? 8
-  const rate = options.rate ?? 0.01
+  const rate = options.rate ?? 0.02
   const gradient = viewsOf(shape, new Float32Array(weights.all.length))
   const size = bounds(columns, sessions, rows)
   const tape = LstmTape.make(shape.hidden, size.rows, size.sessions)
-  const adam = Adam.make(weights.all.length, options.clip ?? 1)
+  const adam = Adam.make(weights.all.length, options.clip ?? 5)
   const prng = Prng.make(options.seed ?? 1, 1)
   for (let epoch = 1; epoch <= epochs; epoch++) {
     const batches = plan(columns, { rows, sessions, prng })
