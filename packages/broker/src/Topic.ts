@@ -73,7 +73,7 @@ export interface TopicInfo {
   readonly name: string
   /** 0 when the topic never held a record. */
   readonly firstSequence: number
-  /** The highest sequence ever given, also after it was deleted; 0 at the start. */
+  /** The highest sequence that could be read so far, also after it was deleted; 0 at the start. A read that begins later has every record up to it. */
   readonly lastSequence: number
   readonly records: number
   readonly bytes: number

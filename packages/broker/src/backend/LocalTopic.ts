@@ -176,7 +176,8 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
       return {
         name,
         firstSequence: index.firstSequence,
-        lastSequence: index.lastSequence,
+        // Not the index's: what was accepted while this waited cannot be read yet, and who goes on behind it would miss it.
+        lastSequence: engine.visible,
         records: index.records.count,
         bytes: index.bytes,
         subjects: index.subjects.size,

@@ -119,7 +119,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ),
   covered("`follow` never ends: no gap, no repeat", "follow-1", "follow-2", "follow-3"),
   covered("`follow` across reconnects", "follow-4"),
-  covered("`last`, `lastPerSubject`, `info`", "last-1", "last-2", "last-3", "info-1"),
+  covered("`last`, `lastPerSubject`, `info`", "last-1", "last-2", "last-3", "info-1", "info-2"),
   covered("A `fresh` read sees what was acknowledged (every test reads so); `any` answers too", "read-8"),
   notYet("`fresh` comes from the leader", "needs a cluster in which a replica lags"),
   covered("`purge` by filter, below, keep", "purge-1", "purge-2"),

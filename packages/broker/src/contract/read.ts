@@ -307,6 +307,29 @@ export const read: ReadonlyArray<ContractTest> = [
         [["one", 2]]
       )
     })
+  ),
+
+  test("info-2", "whoever asks and then reads has every record that was named, while others append", () =>
+    Effect.gen(function* () {
+      const topic = yield* newTopic()
+      const appending = yield* Effect.forEach(range(1, 8), (writer) =>
+        Effect.forkChild(
+          Effect.forEach(range(1, 25), () => topic.append(record(`p.${writer % 4}`)), {
+            discard: true
+          })
+        )
+      )
+      let read = 0
+      while (read < 200) {
+        const { lastSequence } = yield* topic.info
+        const found = yield* sequences(topic, { from: read + 1, filters: ["p.>"] })
+        assert.deepStrictEqual(found, range(read + 1, read + found.length))
+        assert.isAtLeast(read + found.length, lastSequence)
+        read += found.length
+        yield* Effect.yieldNow
+      }
+      yield* Effect.forEach(appending, Fiber.join, { discard: true })
+    })
   )
 ]
 
