@@ -7,13 +7,18 @@
  * - `google-day`: the same six with `visitor_id` and `hit_number` (and, where they are there, `is_checkout_step`,
  *   `visit_number`, `device`, `channel`). `key` is the visitor, `eventId` is `<session_id_hash>:<hit_number>`: never the
  *   content, because equal rows can be two real hits.
+ *
+ * `otto` is no CSV: see `OttoRows`.
  */
 import type { ClickEvent } from "./ClickEvent.ts"
 import { HeaderInvalid } from "./ReadError.ts"
 import { fromProductAction, toAction } from "./Symbols.ts"
 
-/** The name of a data set's format. */
-export type ClickFormat = "coveo" | "google-day"
+/** The name of a data set's format; `csv` is any other CSV, read by a `CsvMapping`. */
+export type ClickFormat = "coveo" | "google-day" | "otto" | "csv"
+
+/** The formats that are told by the columns of a header. */
+type KnownCsv = "coveo" | "google-day"
 
 /** Why a row is no event. */
 export interface RowFault {
@@ -38,13 +43,13 @@ const coveoColumns = [
 ] as const
 
 /** The columns each format must have; others are ignored. */
-export const columns: Readonly<Record<ClickFormat, ReadonlyArray<string>>> = {
+export const columns: Readonly<Record<KnownCsv, ReadonlyArray<string>>> = {
   coveo: coveoColumns,
   "google-day": ["visitor_id", ...coveoColumns, "hit_number"]
 }
 
 /** The format a header looks like: a visitor or a hit number makes it a Google day. */
-export const detect = (header: ReadonlyArray<string>): ClickFormat =>
+export const detect = (header: ReadonlyArray<string>): KnownCsv =>
   header.includes("visitor_id") || header.includes("hit_number") ? "google-day" : "coveo"
 
 /** The header's error, when it lacks a column of `format` or names one twice. */
@@ -53,7 +58,18 @@ export const checkHeader = (
   header: ReadonlyArray<string>,
   line: number
 ): HeaderInvalid | undefined => {
-  const missing = columns[format].filter((column) => !header.includes(column))
+  const required = format === "google-day" ? columns["google-day"] : columns.coveo
+  return problemsOf(format, required, header, line)
+}
+
+/** The error of a header that lacks a required column or names any twice; `undefined` for a good one. */
+export const problemsOf = (
+  format: ClickFormat,
+  required: ReadonlyArray<string>,
+  header: ReadonlyArray<string>,
+  line: number
+): HeaderInvalid | undefined => {
+  const missing = required.filter((column) => !header.includes(column))
   const repeated = [...new Set(header.filter((column, index) => header.indexOf(column) !== index))]
   return missing.length === 0 && repeated.length === 0
     ? undefined
@@ -61,10 +77,10 @@ export const checkHeader = (
 }
 
 /** 8 640 000 000 000 000 ms: the last moment a JavaScript date can name. */
-const lastMillis = 8.64e15
+export const lastMillis = 8.64e15
 
 /** A whole number written in plain digits, or -1. */
-const wholeNumber = (text: string): number => {
+export const wholeNumber = (text: string): number => {
   if (text.length === 0 || text.length > 16) return -1
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
@@ -77,7 +93,7 @@ const wholeNumber = (text: string): number => {
 const noSkus: ReadonlyArray<string> = []
 
 /** Product hashes, separated by `|` or `,`. */
-const skusOf = (text: string): ReadonlyArray<string> => {
+export const skusOf = (text: string): ReadonlyArray<string> => {
   if (text === "") return noSkus
   if (!text.includes("|") && !text.includes(",")) return [text]
   return text
@@ -86,9 +102,21 @@ const skusOf = (text: string): ReadonlyArray<string> => {
     .filter((sku) => sku !== "")
 }
 
+/** What is wrong with a row of more or fewer fields than its header. */
+export const widthFault = (
+  fields: ReadonlyArray<string>,
+  header: ReadonlyArray<string>
+): RowFault | undefined =>
+  fields.length === header.length
+    ? undefined
+    : {
+        column: fields.length < header.length ? (header[fields.length] ?? "(row)") : "(row)",
+        value: fields.join(","),
+        reason: `has ${fields.length} fields, the header has ${header.length}`
+      }
+
 /** The reader of rows under this header, which `checkHeader` has passed. */
 export const rowReader = (format: ClickFormat, header: ReadonlyArray<string>): RowReader => {
-  const width = header.length
   const at = (column: string) => header.indexOf(column)
   const session = at("session_id_hash")
   const type = at("event_type")
@@ -105,13 +133,8 @@ export const rowReader = (format: ClickFormat, header: ReadonlyArray<string>): R
   const channel = google ? at("channel") : -1
 
   return (fields, row) => {
-    if (fields.length !== width) {
-      return {
-        column: fields.length < width ? (header[fields.length] ?? "(row)") : "(row)",
-        value: fields.join(","),
-        reason: `has ${fields.length} fields, the header has ${width}`
-      }
-    }
+    const misfit = widthFault(fields, header)
+    if (misfit !== undefined) return misfit
     const value = (index: number): string => fields[index] as string
     const fault = (index: number, reason: string): RowFault => ({
       column: header[index] as string,

@@ -1,42 +1,32 @@
 /**
- * Reads clickstream CSV files, plain or gzipped, as a stream of chunks of events and rejects.
+ * Reads clickstream files, CSV or JSON lines, plain or gzipped, as a stream of chunks of events and rejects.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { ClickEvent } from "./ClickEvent.ts"
-import * as ClickFormat from "./ClickFormat.ts"
-import * as CsvRecords from "./CsvRecords.ts"
+import type { ClickChunk, Rows } from "./ClickChunk.ts"
+import type { ClickFormat } from "./ClickFormat.ts"
+import type { CsvMapping } from "./CsvMapping.ts"
+import * as CsvRows from "./CsvRows.ts"
 import { gunzipIfNeeded } from "./Gzip.ts"
+import * as OttoRows from "./OttoRows.ts"
 import type { HeaderInvalid, InputDamaged } from "./ReadError.ts"
-import type { Reject } from "./Reject.ts"
 
-/** Some consecutive rows of a source. */
-export interface ClickChunk {
-  readonly format: ClickFormat.ClickFormat
-  /** The rows that are events, in row order. */
-  readonly events: ReadonlyArray<ClickEvent>
-  /** The rows that are not, in row order. */
-  readonly rejects: ReadonlyArray<Reject>
-  /** The last row of this chunk, 1-based; `fromRow: lastRow + 1` goes on after it. */
-  readonly lastRow: number
-  /** Bytes of the source (compressed, if it is) taken in so far: for a progress bar. */
-  readonly bytesRead: number
-}
+export type { ClickChunk } from "./ClickChunk.ts"
 
 /** How to read. */
 export interface ReadOptions {
-  /** Default: told from the header. */
-  readonly format?: ClickFormat.ClickFormat
+  /** Default: told from the first line; a text that begins with `{` is `otto`. */
+  readonly format?: Exclude<ClickFormat, "csv">
+  /** Reads any CSV by naming its columns; `format` then does not count. */
+  readonly mapping?: CsvMapping
   /** First 1-based data row to give out; earlier ones are read over. Default 1. */
   readonly fromRow?: number
   /** Most rows of one chunk; default 4 096. */
   readonly rowsPerChunk?: number
 }
 
-const valueLength = 200
-
 /**
- * Reads a byte stream of CSV, gzipped or not (told by the first two bytes), into chunks of rows.
+ * Reads a byte stream of CSV or JSON lines, gzipped or not (told by the first two bytes), into chunks of rows.
  *
  * Every data row comes out exactly once, as an event or as a reject that names line, column, value and reason. How the
  * bytes are cut into pieces never changes the rows. Fails with `HeaderInvalid` when the first line lacks a required
@@ -81,93 +71,36 @@ export const read = <E, R>(
     })
   )
 
-/** The rows of one source: bytes in, chunks out. */
+/** Bytes in, chunks out: decodes, and decides by the beginning of the text what it is. */
 const makeRows = (options: ReadOptions | undefined, bytesRead: () => number) => {
-  const fromRow = options?.fromRow ?? 1
-  const rowsPerChunk = Math.max(1, options?.rowsPerChunk ?? 4096)
   const decoder = new TextDecoder("utf-8")
-  const csv = CsvRecords.make()
-  let format: ClickFormat.ClickFormat | undefined = options?.format
-  let readRow: ClickFormat.RowReader | undefined
-  let row = 0
-  // Set by the first replacement character: from then on every row is looked at for one.
-  let replaced = false
-
-  const mapRecord = (record: CsvRecords.CsvRecord, events: Array<ClickEvent>, rejects: Array<Reject>) => {
-    row++
-    if (row < fromRow) return
-    const result = faultOf(record, replaced) ?? (readRow as ClickFormat.RowReader)(record.fields, row)
-    if (!ClickFormat.isFault(result)) {
-      events.push(result)
-      return
-    }
-    rejects.push({
-      row,
-      line: record.line,
-      column: result.column,
-      value: result.value.slice(0, valueLength),
-      reason: result.reason
-    })
+  let rows: Rows | undefined
+  const push = (text: string, into: Array<ClickChunk>): HeaderInvalid | undefined => {
+    rows ??= begin(options, text, bytesRead)
+    return rows?.push(text, into)
   }
-
-  const take = (records: ReadonlyArray<CsvRecords.CsvRecord>, into: Array<ClickChunk>) => {
-    let next = 0
-    if (readRow === undefined) {
-      const header = records[0]
-      if (header === undefined) return undefined
-      const names = header.fields.map((name) => name.trim())
-      format ??= ClickFormat.detect(names)
-      const error = ClickFormat.checkHeader(format, names, header.line)
-      if (error !== undefined) return error
-      readRow = ClickFormat.rowReader(format, names)
-      next = 1
-    }
-    while (next < records.length) {
-      const events: Array<ClickEvent> = []
-      const rejects: Array<Reject> = []
-      const stop = Math.min(records.length, next + rowsPerChunk)
-      for (; next < stop; next++) mapRecord(records[next] as CsvRecords.CsvRecord, events, rejects)
-      if (row >= fromRow) {
-        into.push({
-          format: format as ClickFormat.ClickFormat,
-          events,
-          rejects,
-          lastRow: row,
-          bytesRead: bytesRead()
-        })
-      }
-    }
-    return undefined
-  }
-
-  const text = (value: string): string => {
-    if (!replaced && value.includes("\uFFFD")) replaced = true
-    return value
-  }
-
   return {
-    push: (piece: Uint8Array, into: Array<ClickChunk>): HeaderInvalid | undefined => {
-      const records: Array<CsvRecords.CsvRecord> = []
-      csv.push(text(decoder.decode(piece, { stream: true })), records)
-      return take(records, into)
-    },
+    push: (piece: Uint8Array, into: Array<ClickChunk>) => push(decoder.decode(piece, { stream: true }), into),
     end: (into: Array<ClickChunk>): HeaderInvalid | undefined => {
-      const records: Array<CsvRecords.CsvRecord> = []
-      csv.push(text(decoder.decode()), records)
-      csv.end(records)
-      const error = take(records, into)
-      if (error !== undefined || readRow !== undefined) return error
-      const wanted = options?.format ?? "coveo"
-      return ClickFormat.checkHeader(wanted, [], 1)
+      const error = push(decoder.decode(), into)
+      // A text that never began is a CSV without a header.
+      rows ??= begin(options, "-", bytesRead)
+      return error ?? rows?.end(into)
     }
   }
 }
 
-/** What is wrong with a record before its columns are looked at. */
-const faultOf = (record: CsvRecords.CsvRecord, replaced: boolean): ClickFormat.RowFault | undefined => {
-  if (record.fault !== undefined) {
-    return { column: "(row)", value: record.fields[0] ?? "", reason: record.fault }
+/** The rows of a text that begins so; `undefined` while it is blank. */
+const begin = (options: ReadOptions | undefined, text: string, bytesRead: () => number): Rows | undefined => {
+  const first = text.trimStart()[0]
+  if (first === undefined && options?.format === undefined && options?.mapping === undefined) return undefined
+  const common = {
+    fromRow: options?.fromRow ?? 1,
+    rowsPerChunk: Math.max(1, options?.rowsPerChunk ?? 4096)
   }
-  if (!replaced || !record.fields.some((field) => field.includes("\uFFFD"))) return undefined
-  return { column: "(row)", value: record.fields.join(","), reason: "holds bytes that are not UTF-8" }
+  const otto =
+    options?.mapping === undefined && (options?.format ?? (first === "{" ? "otto" : "csv")) === "otto"
+  return otto
+    ? OttoRows.make(common, bytesRead)
+    : CsvRows.make({ ...common, format: options?.format, mapping: options?.mapping }, bytesRead)
 }

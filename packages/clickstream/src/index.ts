@@ -1,6 +1,7 @@
 export { ClickEvent } from "./ClickEvent.ts"
 export * as ClickFormat from "./ClickFormat.ts"
 export * as ClickReader from "./ClickReader.ts"
+export type { CsvMapping } from "./CsvMapping.ts"
 export * as Gzip from "./Gzip.ts"
 export * as MinHeap from "./MinHeap.ts"
 export * as Prng from "./Prng.ts"
