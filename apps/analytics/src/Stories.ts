@@ -1,7 +1,7 @@
 import { RunDirectory } from "@troupe/console"
 import type { ActorSystem } from "@troupe/runtime"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import * as StorageStory from "./storage/StorageStory.ts"
@@ -50,12 +50,5 @@ export const inDirectoryOfItsOwn = <A, E, R>(
   data: Option.Option<string> = Option.none()
 ) =>
   Effect.scoped(
-    Effect.gen(function* () {
-      const { path } = yield* RunDirectory.acquire({ app: "analytics", data, keeps: false })
-      const files = yield* FileSystem.FileSystem
-      const unusable = (detail: string) => new RunDirectory.DirectoryUnusable({ directory: path, detail })
-      const held = yield* Effect.mapError(files.readDirectory(path), ({ message }) => unusable(message))
-      if (held.length > 0) return yield* unusable("it is not empty, and this story begins with nothing")
-      return yield* tell(path)
-    })
+    Effect.flatMap(RunDirectory.acquireEmpty({ app: "analytics", data }), ({ path }) => tell(path))
   )

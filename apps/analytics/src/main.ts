@@ -12,6 +12,8 @@ import * as Once from "./Once.ts"
 import * as Rendering from "./Rendering.ts"
 import * as Server from "./Server.ts"
 import * as Source from "./Source.ts"
+import { compare } from "./social/compare/CompareCommand.ts"
+import { commands as socialCommands } from "./social/SocialCommands.ts"
 import { storage, storageWriter } from "./storage/StorageCommand.ts"
 import { wal, walPrimary } from "./wal/WalCommand.ts"
 
@@ -118,7 +120,7 @@ const analytics = Command.make("analytics", flags, run).pipe(
   Command.withDescription(
     "Clicks into one topic, sessions live beside it; then the history again with version 2 of the view beside version 1"
   ),
-  Command.withSubcommands([demo, storage, storageWriter, wal, walPrimary])
+  Command.withSubcommands([demo, ...socialCommands, compare, storage, storageWriter, wal, walPrimary])
 )
 
 analytics.pipe(

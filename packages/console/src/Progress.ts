@@ -21,10 +21,16 @@ const left = (millis: number): string => {
   return seconds < 100 ? `${seconds} s left` : `${Math.ceil(seconds / 60)} min left`
 }
 
-/** One line that says how far `progress` is, how fast it goes and when it ends; "never" when nothing moves. */
-export const render = (label: string, progress: Progress, elapsedMillis: number, width = 24): string => {
+/** One line that says how far `progress` is, how fast it went since it was at `from`, and when it ends; "never" when nothing moves. */
+export const render = (
+  label: string,
+  progress: Progress,
+  elapsedMillis: number,
+  width = 24,
+  from = 0
+): string => {
   const share = progress.total === 0 ? 1 : Math.min(1, progress.done / progress.total)
-  const perMilli = elapsedMillis <= 0 ? 0 : progress.done / elapsedMillis
+  const perMilli = elapsedMillis <= 0 ? 0 : (progress.done - from) / elapsedMillis
   const rest = progress.total - progress.done
   const mean = perMilli === 0 ? Number.POSITIVE_INFINITY : rest / perMilli
   const estimate = progress.etaMillis === "never" ? Number.POSITIVE_INFINITY : (progress.etaMillis ?? mean)
@@ -45,11 +51,13 @@ export const show = Effect.fn("Progress.show")(function* <E, R>(
   const { canAnimate } = yield* TerminalCapabilities.TerminalCapabilities
   const stdio = yield* Stdio.Stdio
   const began = yield* Clock.currentTimeMillis
+  let from: number | undefined
   let quarter = 0
   let drawnAt = 0
   yield* progress.pipe(
     Stream.mapEffect((now) => Effect.map(Clock.currentTimeMillis, (at) => ({ now, at }))),
     Stream.filter(({ now, at }) => {
+      from ??= now.done
       const isEnd = now.done >= now.total
       if (canAnimate) {
         if (!isEnd && at - drawnAt < 100) return false
@@ -62,25 +70,37 @@ export const show = Effect.fn("Progress.show")(function* <E, R>(
       return isNew
     }),
     Stream.map(({ now, at }) => {
-      const line = render(label, now, at - began)
+      const line = render(label, now, at - began, undefined, from)
       return canAnimate ? `\r\u001b[2K${line}${now.done >= now.total ? "\n" : ""}` : `${line}\n`
     }),
     Stream.run(stdio.stderr({ endOnDone: false }))
   )
 })
 
-/** Runs work that tells its progress as it goes, and shows it meanwhile. What is not shown in time is skipped; the end never is. */
-export const during = <A, E, R>(
+/** Runs work under a label; the work tells its progress as it goes. */
+export type Shown = <A, E, R>(
   label: string,
   work: (tell: (progress: Progress) => Effect.Effect<void>) => Effect.Effect<A, E, R>
-) =>
-  Effect.gen(function* () {
-    const samples = yield* Queue.sliding<Progress, Cause.Done>(16)
-    const shown = yield* Effect.forkChild(show(label, Stream.fromQueue(samples)), { startImmediately: true })
-    const done = yield* work((progress) => Effect.asVoid(Queue.offer(samples, progress))).pipe(
-      Effect.onError(() => Fiber.interrupt(shown))
-    )
-    yield* Queue.end(samples)
-    yield* Fiber.join(shown)
-    return done
-  })
+) => Effect.Effect<A, E, R>
+
+/** Shows nothing: for work whose progress nobody watches. */
+export const silent: Shown = (_, work) => work(() => Effect.void)
+
+/** Shows each piece of work as `show` does. What is not shown in time is skipped; the end never is. */
+export const shown: Effect.Effect<Shown, never, Stdio.Stdio> = Effect.map(
+  Effect.context<Stdio.Stdio>(),
+  (context): Shown =>
+    (label, work) =>
+      Effect.gen(function* () {
+        const samples = yield* Queue.sliding<Progress, Cause.Done>(16)
+        const line = show(label, Stream.fromQueue(samples)).pipe(Effect.provide(context))
+        const showing = yield* Effect.forkChild(line, { startImmediately: true })
+        const done = yield* work((progress) => Effect.asVoid(Queue.offer(samples, progress))).pipe(
+          Effect.onError(() => Fiber.interrupt(showing))
+        )
+        yield* Queue.end(samples)
+        // Progress is for people: where it cannot be written, the work is done all the same.
+        yield* Fiber.await(showing)
+        return done
+      })
+)

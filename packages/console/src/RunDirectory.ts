@@ -71,3 +71,16 @@ export const acquire = Effect.fnUntraced(function* (options: {
     ({ path }) => Effect.ignore(files.remove(path, { recursive: true }))
   )
 })
+
+/** `acquire`, for a run that must begin with nothing: refuses a directory of the user's that is not empty. */
+export const acquireEmpty = Effect.fnUntraced(function* (options: {
+  readonly app: string
+  readonly data: Option.Option<string>
+}) {
+  const directory = yield* acquire({ ...options, keeps: false })
+  const files = yield* FileSystem.FileSystem
+  const unusable = (detail: string) => new DirectoryUnusable({ directory: directory.path, detail })
+  const held = yield* Effect.mapError(files.readDirectory(directory.path), ({ message }) => unusable(message))
+  if (held.length > 0) return yield* unusable("it is not empty, and this run begins with nothing")
+  return directory
+})

@@ -1,6 +1,14 @@
 import { Broker, type BrokerError, type Topic } from "@troupe/broker"
 import type { ActorSystem } from "@troupe/runtime"
-import { type RunningView, View, type ViewError, Views } from "@troupe/views"
+import {
+  type RunningServing,
+  type RunningView,
+  Serving,
+  type Throttle,
+  View,
+  type ViewError,
+  Views
+} from "@troupe/views"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Aggregate from "./Aggregate.ts"
@@ -13,6 +21,8 @@ export interface Running {
   readonly edition: Edition
   readonly preprocess: RunningView
   readonly aggregate: RunningView
+  /** The rows that readers ask for. */
+  readonly served: RunningServing
   /** Waits until every stage has done what there is up to a sequence of the raw topic (default: its last one now). */
   readonly caughtUp: (rawSequence?: number) => Effect.Effect<void, ViewError>
   /** Ends with the failure of any stage, and never otherwise. */
@@ -24,7 +34,7 @@ export interface Running {
 /** How to run the stages. */
 export interface Options {
   /** Holds the first stage back while it catches up; the second has no more to do than the first gives. */
-  readonly throttle?: never
+  readonly throttle?: Throttle.Throttle
   /** Records of a partition that are folded and committed together. */
   readonly chunkRecords?: number
   readonly checkpointRecords?: number
@@ -52,18 +62,24 @@ export const run = Effect.fn("Pipeline.run")(function* (
     partitions,
     ...(throttle === undefined ? {} : { throttle })
   })
-  const aggregate = yield* Views.run(Aggregate.view(edition), {
+  const view = Aggregate.view(edition)
+  const aggregate = yield* Views.run(view, {
     ...cutting,
     input: yield* broker.topic({ name: View.outputTopic(before) }),
     partitions
   })
+  const served = yield* Serving.run(view, Aggregate.table)
   return {
     edition,
     preprocess,
     aggregate,
-    caughtUp: (rawSequence) =>
-      preprocess.caughtUp(rawSequence).pipe(Effect.andThen(Effect.suspend(() => aggregate.caughtUp()))),
-    failure: Effect.raceFirst(preprocess.failure, aggregate.failure),
+    served,
+    caughtUp: Effect.fnUntraced(function* (rawSequence) {
+      yield* preprocess.caughtUp(rawSequence)
+      yield* aggregate.caughtUp()
+      yield* served.caughtUp()
+    }),
+    failure: Effect.raceAllFirst([preprocess.failure, aggregate.failure, served.failure]),
     stop: Effect.all([preprocess.stop, aggregate.stop], { discard: true })
   }
 })

@@ -33,22 +33,34 @@ export const trending = (edition: Edition, length: number, format: string): stri
     ("window" + 1) * ${length} - 1 AS closes_at, ${Tally.names.join(", ")}, ${score(Tally.worthTenths.unlike)} AS score
   FROM (${byTopic(edition, length)})`
 
-/** The last like or unlike of a post by a user in a month counts, in the order of (time, id); of everything else, all. */
-const byAuthor = (edition: Edition): string => `
-  SELECT "partition", "month", author, ${tallies}
-  FROM (
-    SELECT *, date_trunc('month', ${moment('"at"')}) AS "month" FROM (${counted(edition)})
-    QUALIFY kind NOT IN ('like', 'unlike')
-      OR row_number() OVER (PARTITION BY "partition", "month", author, post, "user", kind IN ('like', 'unlike') ORDER BY "at" DESC, id DESC) = 1
-  ) GROUP BY ALL`
+/** What counts for authors in a month: of the likes and unlikes of a post by a user the last, by (time, id); of everything else, all. */
+const forAuthors = (edition: Edition): string => `
+  SELECT *, date_trunc('month', ${moment('"at"')}) AS "month" FROM (${counted(edition)})
+  QUALIFY kind NOT IN ('like', 'unlike')
+    OR row_number() OVER (PARTITION BY "partition", "month", author, post, "user", kind IN ('like', 'unlike') ORDER BY "at" DESC, id DESC) = 1`
+
+const byAuthor = (edition: Edition): string =>
+  `SELECT "partition", "month", author, ${tallies} FROM (${forAuthors(edition)}) GROUP BY ALL`
+
+const monthKeys = `strftime("month", '%Y-%m') || '/' || author AS "key", epoch_ms("month" + INTERVAL 1 MONTH) - 1 AS closes_at`
 
 /** Authors by months. */
 export const influence = (edition: Edition): string => {
   const sums = Tally.names.map((name) => `sum(${name})::BIGINT AS ${name}`).join(", ")
   return `
-  SELECT strftime("month", '%Y-%m') || '/' || author AS "key", epoch_ms("month" + INTERVAL 1 MONTH) - 1 AS closes_at,
-    ${Tally.names.join(", ")}, ${score(0)} AS score
+  SELECT ${monthKeys}, ${Tally.names.join(", ")}, ${score(0)} AS score
   FROM (SELECT "month", author, ${sums} FROM (${byAuthor(edition)}) GROUP BY "month", author)`
+}
+
+/** Authors by months with scores that are added as floating-point numbers, from the largest down: for the wiring that does so. */
+export const influenceInFloats = (edition: Edition): string => {
+  const worths = Object.entries(Tally.worthTenths).map(
+    ([kind, worth]) => `WHEN '${kind}' THEN ${kind === "unlike" ? 0 : worth}`
+  )
+  return `
+  SELECT ${monthKeys}, ${tallies}, list_sum(list(worth / 10 ORDER BY worth DESC)) AS score
+  FROM (SELECT *, CASE kind ${worths.join(" ")} END AS worth FROM (${forAuthors(edition)}))
+  GROUP BY "month", author`
 }
 
 /** Days with the topics that were trending in many of their hours. */

@@ -17,6 +17,16 @@ import * as Tally from "./Tally.ts"
 export const decode = (record: TopicRecord): SocialEvent | undefined =>
   RawTopic.isControl(record) ? undefined : Result.getOrUndefined(RawTopic.eventOf(record))
 
+/** `decode` that reads each record of a topic once, for several readers of the same records. */
+export const decodeOnce = (): typeof decode => {
+  const events: Array<SocialEvent | undefined> = []
+  return (record) => {
+    const { sequence } = record
+    if (!(sequence in events)) events[sequence] = decode(record)
+    return events[sequence]
+  }
+}
+
 /** The archive's columns. */
 export const columns = Columns.define(
   { id: "text", kind: "text", user: "text", post: "text", author: "text", topic: "text", at: "integer" },
@@ -31,6 +41,15 @@ export const rules: Rules<SocialEvent> = {
   delayMillis: Lateness.delayMillis,
   latenessMillis: Lateness.latenessMillis
 }
+
+/** The events that count for authors: each once, of a user's likes and unlikes of a post the last. */
+export const countedForAuthors = (
+  edition: Edition,
+  events: ReadonlyArray<SocialEvent>
+): ReadonlyArray<SocialEvent> =>
+  [...groupsOf(edition, events, ({ at }) => Calendar.monthOf(at))].flatMap(({ counting }) =>
+    lastOpinions(counting)
+  )
 
 /** A window's events, and the rows that follow from those that count. */
 type Group = {

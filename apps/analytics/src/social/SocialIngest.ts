@@ -1,4 +1,7 @@
+import { Broker } from "@troupe/broker"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as Feeding from "../Feeding.ts"
 import * as RawTopic from "./RawTopic.ts"
 import type * as SocialSource from "./SocialSource.ts"
@@ -16,6 +19,14 @@ export const run = Effect.fn("SocialIngest.run")(function* (
   }
 ) {
   return yield* Feeding.run(RawTopic, source, options)
+})
+
+/** True when the raw topic holds a whole feed, to its end. */
+export const isWhole = Effect.gen(function* () {
+  const broker = yield* Broker
+  const topic = yield* broker.topic({ name: RawTopic.name })
+  const last = yield* Stream.runHead(topic.read({ from: "last", filters: ["p.*"] }))
+  return Option.isSome(last) && RawTopic.isEnd(last.value)
 })
 
 /** What can stop an ingest. */

@@ -1,0 +1,122 @@
+import { Explain, TableDigest } from "@troupe/views"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Aggregate from "./Aggregate.ts"
+import * as Edition from "./Edition.ts"
+import * as Questions from "./Questions.ts"
+import type { SocialEvent } from "./SocialEvent.ts"
+import { SocialRun } from "./SocialRun.ts"
+
+const Row = Schema.NullOr(Schema.Record(Schema.String, Schema.Int))
+
+/** A row that two editions do not have alike, and some of the events that made the difference. */
+const Example = Schema.Struct({
+  key: Schema.String,
+  before: Row,
+  after: Row,
+  /** Sequences, in the raw topic, of all events that did something else to the row. */
+  sequences: Schema.Array(Schema.Int),
+  /** The first of those events, as text. */
+  because: Schema.String
+})
+
+/** What is different between two editions at one sequence of the raw topic. */
+export const DiffReport = Schema.Struct({
+  from: Schema.Int,
+  to: Schema.Int,
+  /** Both editions had folded the raw topic up to here. */
+  through: Schema.Int,
+  v1Digest: Schema.String,
+  v2Digest: Schema.String,
+  same: Schema.Int,
+  added: Schema.Int,
+  removed: Schema.Int,
+  changed: Schema.Int,
+  /** Changed rows by field. */
+  fields: Schema.Record(Schema.String, Schema.Int),
+  /** Differences that some event outside of what the new edition is meant to read otherwise has a part in, or that no event explains. */
+  unexplained: Schema.Int,
+  unexplainedExamples: Schema.Array(Schema.Struct({ key: Schema.String, reason: Schema.String })),
+  examples: Schema.Array(Example)
+})
+export type DiffReport = typeof DiffReport.Type
+
+const examplesShown = 5
+
+/** An edition, as its differences to another are explained. */
+export const versionOf = (edition: Edition.Edition) => ({
+  view: Aggregate.view(edition),
+  table: Aggregate.table,
+  contribution: ({ key, kind, raw }: Aggregate.Counted) => ({ key, sequence: raw, effect: kind })
+})
+
+const asRow = (row: object | undefined) => (row === undefined ? null : { ...(row as Record<string, number>) })
+
+/** The events of the raw topic at some sequences. */
+const eventsAt = Effect.fnUntraced(function* (sequences: ReadonlySet<number>, through: number) {
+  const { raw } = yield* SocialRun
+  const events = new Map<number, SocialEvent>()
+  if (sequences.size === 0) return events
+  yield* raw.read({ from: 1, to: through, filters: ["p.*"] }).pipe(
+    Stream.runForEachArray((records) =>
+      Effect.sync(() => {
+        for (const record of records) {
+          const event = sequences.has(record.sequence) ? Questions.decode(record) : undefined
+          if (event !== undefined) events.set(record.sequence, event)
+        }
+      })
+    )
+  )
+  return events
+})
+
+const said = (event: SocialEvent | undefined): string =>
+  event === undefined
+    ? "not an event"
+    : `${event.id}: ${event.user} ${event.kind} ${event.post} by ${event.author}, topic ${JSON.stringify(event.topic)}`
+
+/**
+ * Compares version 2 with version 1 row by row at one sequence of the raw topic (default: what both have folded now), with the events that made
+ * each difference; every one of those must be an event that version 2 is meant to read otherwise.
+ */
+export const run = Effect.fn("EditionDiff.run")(function* (options: { readonly through?: number } = {}) {
+  const social = yield* SocialRun
+  const through = options.through ?? (yield* social.raw.info).lastSequence
+  const [v1, v2] = [yield* social.pipeline(Edition.v1), yield* social.pipeline(Edition.v2)]
+  yield* Effect.all([v1.caughtUp(through), v2.caughtUp(through)], { concurrency: 2, discard: true })
+  const explanation = yield* Explain.explain(versionOf(Edition.v1), versionOf(Edition.v2), { through })
+  const sequences = new Set(explanation.differences.flatMap((difference) => difference.sequences))
+  const events = yield* eventsAt(sequences, through)
+  const report = Explain.report(explanation, {
+    examples: examplesShown,
+    expected: (sequence) => {
+      const event = events.get(sequence)
+      return event !== undefined && Edition.readsOtherwise(event)
+    }
+  })
+  return {
+    rows: explanation.after,
+    report: {
+      from: Edition.v1.version,
+      to: Edition.v2.version,
+      through,
+      v1Digest: TableDigest.canonical(explanation.before),
+      v2Digest: TableDigest.canonical(explanation.after),
+      same: report.same,
+      added: report.added.count,
+      removed: report.removed.count,
+      changed: report.changed.count,
+      fields: Object.fromEntries(report.fields.map(({ count, field }) => [field, count])),
+      unexplained: report.unexplained.count,
+      unexplainedExamples: report.unexplained.examples,
+      examples: explanation.differences.slice(0, examplesShown).map((difference) => ({
+        key: difference.key,
+        before: asRow(difference.before),
+        after: asRow(difference.after),
+        sequences: difference.sequences,
+        because: said(events.get(difference.sequences[0] ?? 0))
+      }))
+    } satisfies DiffReport
+  }
+})

@@ -1,0 +1,78 @@
+import { Broker } from "@troupe/broker"
+import { Replay, View } from "@troupe/views"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Aggregate from "./Aggregate.ts"
+import * as EditionRows from "./EditionRows.ts"
+import * as Preprocess from "./Preprocess.ts"
+import * as RawTopic from "./RawTopic.ts"
+import { kinds } from "./SocialEvent.ts"
+import { SocialRun } from "./SocialRun.ts"
+
+/** What one event made of a row. */
+const Change = Schema.Struct({
+  /** Sequence of the event in the raw topic. */
+  raw: Schema.Int,
+  kind: Schema.Literals(kinds),
+  row: Schema.Record(Schema.String, Schema.Int)
+})
+
+/** What a replay from the first event found. */
+export const ReplayReport = Schema.Struct({
+  version: Schema.Int,
+  stages: Schema.Array(
+    Schema.Struct({
+      name: Schema.String,
+      /** Inputs folded again, and outputs compared. */
+      inputs: Schema.Int,
+      outputs: Schema.Int,
+      /** True when every output came out again, byte by byte and in order. */
+      replayEqualsLive: Schema.Boolean,
+      /** Partitions that came out otherwise. */
+      differences: Schema.Array(Schema.Int)
+    })
+  ),
+  replayEqualsLive: Schema.Boolean,
+  /** Raw records a second, through all stages. */
+  recordsPerSecond: Schema.Int,
+  /** The row that was asked for, event by event. */
+  steps: Schema.Array(Change)
+})
+export type ReplayReport = typeof ReplayReport.Type
+
+/**
+ * Folds everything again from the first record and compares it, byte by byte, with what the current edition's stages committed; shows how the row
+ * `key` came about, event by event.
+ */
+export const run = Effect.fn("ReplayCheck.run")(function* (options: { readonly key?: string } = {}) {
+  const social = yield* SocialRun
+  const broker = yield* Broker
+  const edition = yield* social.current
+  yield* (yield* social.pipeline(edition)).caughtUp()
+  const [first, second] = [Preprocess.view(edition), Aggregate.view(edition)]
+  const { partitions } = RawTopic
+  const preprocessed = yield* broker.topic({ name: View.outputTopic(first) })
+  const began = yield* Clock.currentTimeMillis
+  const again = [
+    yield* Replay.verify(first, { input: social.raw, partitions }),
+    yield* Replay.verify(second, { input: preprocessed, partitions })
+  ] as const
+  const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
+  const { records } = yield* social.raw.info
+  const stages = again.map(({ differences, outputs, replayEqualsLive }, stage) => ({
+    name: View.outputTopic(stage === 0 ? first : second),
+    inputs: stage === 0 ? records : again[0].outputs,
+    outputs,
+    replayEqualsLive,
+    differences: differences.map(({ partition }) => partition)
+  }))
+  const steps = options.key === undefined ? [] : yield* EditionRows.history(edition, options.key)
+  return {
+    version: edition.version,
+    stages,
+    replayEqualsLive: stages.every((stage) => stage.replayEqualsLive),
+    recordsPerSecond: Math.round(records / Math.max(0.001, seconds)),
+    steps: steps.map(({ kind, raw, row }) => ({ raw, kind, row: { ...row } }))
+  } satisfies ReplayReport
+})

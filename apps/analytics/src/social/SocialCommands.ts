@@ -1,0 +1,167 @@
+import { BrokerChoice, Progress, RunDirectory } from "@troupe/console"
+import { ActorSystem } from "@troupe/runtime"
+import * as Console from "effect/Console"
+import { Command, Flag } from "effect/cli"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as BatchAnswers from "./BatchAnswers.ts"
+import * as EditionDiff from "./EditionDiff.ts"
+import * as Promotion from "./Promotion.ts"
+import * as ReplayCheck from "./ReplayCheck.ts"
+import * as Reprocess from "./Reprocess.ts"
+import * as SocialIngest from "./SocialIngest.ts"
+import * as SocialInput from "./SocialInput.ts"
+import * as SocialRendering from "./SocialRendering.ts"
+import { SocialRun } from "./SocialRun.ts"
+import * as SocialSource from "./SocialSource.ts"
+import * as Trending from "./Trending.ts"
+
+/** Runs `work` on the run that the flags name, with its feed taken in and its current edition caught up. */
+const withFeed = Effect.fnUntraced(function* <A, E, R>(
+  given: SocialInput.Flags,
+  work: Effect.Effect<A, E, R>
+) {
+  const directory = yield* RunDirectory.acquire({ app: "analytics", data: given.data, keeps: false })
+  const shown = yield* Progress.shown
+  const broker = Layer.merge(BrokerChoice.layer({ broker: given.broker, directory }), ActorSystem.layer)
+  return yield* Effect.gen(function* () {
+    // A command that names no feed is about the one that the run's directory holds.
+    const isNamed = Option.isSome(given.input) || Option.isSome(given.events)
+    if (isNamed || !(yield* SocialIngest.isWhole)) {
+      const source = yield* SocialInput.sourceOf(given)
+      yield* shown("feed    ", (onProgress) => SocialIngest.run(source, { onProgress }))
+    }
+    return yield* Effect.provide(work, SocialRun.layer(directory.path))
+  }).pipe(Effect.provide(broker))
+}, Effect.scoped)
+
+const caughtUp = Effect.gen(function* () {
+  const social = yield* SocialRun
+  yield* Effect.forEach(yield* social.running, (running) => running.caughtUp(), { discard: true })
+})
+
+/** A command that answers with one report. */
+const asking = <Report, E, R>(
+  name: string,
+  description: string,
+  ask: Effect.Effect<Report, E, R>,
+  render: (report: Report) => string
+) =>
+  Command.make(
+    name,
+    SocialInput.flags,
+    Effect.fnUntraced(function* (given: SocialInput.Flags) {
+      const report = yield* withFeed(given, Effect.andThen(caughtUp, ask))
+      yield* Console.log(given.json ? JSON.stringify(report) : render(report))
+    })
+  ).pipe(Command.withDescription(description))
+
+const trending = asking(
+  "trending",
+  "What trends in the last hour and day, who has influence over the month, what trends consistently: from the served rows",
+  Trending.ask(),
+  SocialRendering.trending
+)
+
+const batch = asking(
+  "batch",
+  "Archives the raw topic to Parquet, recomputes everything by DuckDB, and proves the current version equal, or lists every row that is not",
+  BatchAnswers.run(),
+  SocialRendering.batch
+)
+
+const diff = asking(
+  "diff",
+  "Version 2 beside version 1 at one sequence: rows added, removed and changed, each with the events that made the difference",
+  Effect.map(EditionDiff.run(), ({ report }) => report),
+  SocialRendering.diff
+)
+
+const promote = asking(
+  "promote",
+  "Tells readers to read version 2: wants every difference explained and every row proved, then changes one record; see --data",
+  Promotion.promote(),
+  (report) => SocialRendering.switched(report, "Promoted")
+)
+
+const rollback = asking(
+  "rollback",
+  "Tells readers to read the version before again, which has been running on; see --data",
+  Promotion.rollback(),
+  (report) => SocialRendering.switched(report, "Rolled back")
+)
+
+const replay = Command.make(
+  "replay",
+  {
+    ...SocialInput.flags,
+    key: Flag.String("key").pipe(
+      Flag.optional,
+      Flag.withDescription("show how a row came about event by event, such as hour/2026-01-05T13/2/cats")
+    )
+  },
+  Effect.fnUntraced(function* ({ key, ...given }) {
+    const options = Option.isSome(key) ? { key: key.value } : {}
+    const report = yield* withFeed(given, ReplayCheck.run(options))
+    yield* Console.log(given.json ? JSON.stringify(report) : SocialRendering.replay(report))
+  })
+).pipe(
+  Command.withDescription(
+    "Folds everything again from the first record, and compares every output with what is stored, byte by byte"
+  )
+)
+
+/** The part of a feed that is history when it is reprocessed; the rest comes in meanwhile, at this rate. */
+const historyShare = 5 / 6
+const livePerSecond = 1000
+
+const reprocess = Command.make(
+  "reprocess",
+  SocialInput.flags,
+  Effect.fnUntraced(function* (given: SocialInput.Flags) {
+    const directory = yield* RunDirectory.acquire({ app: "analytics", data: given.data, keeps: false })
+    const shown = yield* Progress.shown
+    const source = yield* SocialInput.sourceOf(given, 60_000)
+    const rows = yield* SocialInput.rowsOf(source, given)
+    const report = yield* Effect.gen(function* () {
+      const history = SocialSource.until(source, Math.floor(rows * historyShare))
+      yield* shown("feed    ", (onProgress) => SocialIngest.run(history, { end: false, onProgress }))
+      return yield* Effect.gen(function* () {
+        yield* caughtUp
+        const live = yield* SocialIngest.run(SocialSource.paced(source, { perSecond: livePerSecond }), {
+          onProgress: () => Effect.void
+        }).pipe(Effect.forkChild({ startImmediately: true }))
+        const found = yield* shown("version 2", (onProgress) =>
+          Reprocess.run({ onProgress, arrival: Fiber.join(live) })
+        )
+        const promoted = yield* Promotion.promoteOn({
+          through: found.through,
+          rows: found.provedRows,
+          notProved: found.notProved,
+          differences: found.added + found.removed + found.changed
+        })
+        const rolledBack = yield* Promotion.rollback()
+        return { ...found, promotedInMillis: promoted.millis, rolledBackInMillis: rolledBack.millis }
+      }).pipe(Effect.provide(SocialRun.layer(directory.path)))
+    }).pipe(
+      Effect.provide(Layer.merge(BrokerChoice.layer({ broker: given.broker, directory }), ActorSystem.layer))
+    )
+    yield* Console.log(
+      given.json
+        ? JSON.stringify(report)
+        : [
+            SocialRendering.reprocess(report),
+            `Promoted by one compare-and-set in ${report.promotedInMillis.toFixed(1)} ms, rolled back by another in ${report.rolledBackInMillis.toFixed(1)} ms; version 1 serves, version 2 is ready.`
+          ].join("\n")
+    )
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription(
+    "Version 2 over the whole history beside version 1 under live traffic: throttled, compared, proved, promoted and rolled back"
+  )
+)
+
+/** Every command about the feed but `compare`. */
+export const commands = [trending, batch, replay, reprocess, diff, promote, rollback] as const
