@@ -102,8 +102,9 @@ export const open = <Event>(options: Options<Event>): Effect.Effect<Lambda, Batc
       ...(options.memoryLimitMiB === undefined ? {} : { memoryLimitMiB: options.memoryLimitMiB }),
       ...(options.threads === undefined ? {} : { threads: options.threads })
     })
-    const newest =
-      wiring.publish === "together" ? Publication.newest(directory) : Publication.apart.newest(directory)
+    const publications = wiring.publish === "together" ? Publication : Publication.apart
+    const newest = publications.newest(directory)
+    const newestVersion = publications.newestVersion(directory)
 
     const speed = Speed.initial(questions, wiring)
     let adopted: Publication.Publication = Publication.none
@@ -188,7 +189,7 @@ export const open = <Event>(options: Options<Event>): Effect.Effect<Lambda, Batc
           // The last sequences may be of records that were deleted.
           speed.through = to
         }
-        const found = yield* newest
+        const found = (yield* newestVersion) > adopted.version ? yield* newest : adopted
         if (found.version > adopted.version && found.through <= speed.through) {
           adopted = found
           if (wiring.trim.by === "published" && wiring.cut.by === "unit")

@@ -41,6 +41,10 @@ export const digests = (
 
 const together = "batch-view"
 
+/** Version of the newest batch view in a directory, without reading it: what a reader asks again and again. */
+export const newestVersion = (directory: string): Effect.Effect<number, BatchError> =>
+  Versions.newestNumber(directory, together)
+
 /** The newest batch view in a directory; `none` when there is none. */
 export const newest = (directory: string): Effect.Effect<Publication, BatchError> =>
   Effect.map(Versions.newest(directory, together), ({ body, version }) => {
@@ -61,6 +65,8 @@ export const publish = (directory: string, next: Publication): Effect.Effect<voi
 
 /** The naive way: two commits, of which a reader may find the first without the second. */
 export const apart = {
+  newestVersion: (directory: string): Effect.Effect<number, BatchError> =>
+    Versions.newestNumber(directory, "watermark"),
   newest: (directory: string): Effect.Effect<Publication, BatchError> =>
     Effect.gen(function* () {
       const watermark = yield* Versions.newest(directory, "watermark")

@@ -26,6 +26,12 @@ let asides = 0
 
 const digestOf = (body: string): string => Hash.hash("sha256", body, "hex")
 
+/** Number of the newest version of a document in a directory, without reading it; 0 for none. */
+export const newestNumber = (directory: string, name: string): Effect.Effect<number, BatchError> =>
+  Effect.gen(function* () {
+    return versionsIn(name, yield* (yield* Disk).list(directory)).at(-1) ?? 0
+  })
+
 /**
  * Reads the newest version of a document in a directory: a file `<name>.<version>.json` whose last line is the SHA-256 of the rest.
  * Fails with `Damaged` when the file is not what was written.
