@@ -63,14 +63,36 @@ const figuresOf = (
     buyers: sum(sessions.map((counted) => counted.buyers)),
     examples: labels.length,
     rate: labels.length === 0 ? null : Metrics.positives(labels) / labels.length,
-    auc: Metrics.auc(scores, labels),
-    averagePrecision: Metrics.averagePrecision(scores, labels),
+    auc: overFolds(tests, Metrics.auc, (all, none) => all * none),
+    averagePrecision: overFolds(tests, Metrics.averagePrecision, (all) => all),
     f1: Metrics.f1(calls, labels, 1),
     threshold: thresholds.length === 0 ? null : sum(thresholds) / thresholds.length,
     accuracy: Metrics.accuracy(scores, labels),
     logLoss: Metrics.logLoss(scores, labels),
     ece: Metrics.calibrationError(scores, labels)
   }
+}
+
+/**
+ * The mean of a ranking figure over folds, by what it is a mean of. Scores of different folds' models are not ranked against
+ * each other: a fold with more buyers to test has fewer to train on, and pooling them would punish that.
+ */
+const overFolds = (
+  tests: ReadonlyArray<Scores.Examples>,
+  figure: (scores: Float64Array, labels: Uint8Array) => number | null,
+  weight: (positives: number, negatives: number) => number
+): number | null => {
+  let total = 0
+  let weighted = 0
+  for (const { labels, scores } of tests) {
+    const value = figure(scores, labels)
+    if (value === null) continue
+    const positives = Metrics.positives(labels)
+    const counts = weight(positives, labels.length - positives)
+    total += counts
+    weighted += counts * value
+  }
+  return total === 0 ? null : weighted / total
 }
 
 /** Sessions with at least so many events. */

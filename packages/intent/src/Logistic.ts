@@ -12,13 +12,19 @@ import * as KGrams from "./KGrams.ts"
 import * as LogisticObjective from "./LogisticObjective.ts"
 import type { Model, Scorer } from "./Model.ts"
 import { minimise } from "./NewtonMethod.ts"
+import { meanLogLoss } from "./Scores.ts"
 import type { Training } from "./Training.ts"
 import type { Trajectory } from "./Trajectory.ts"
 
 /** How to fit. */
 export interface LogisticOptions {
-  /** Penalty: the sum of losses gets l2 ÷ 2 times each squared weight; default 30. */
-  readonly l2?: number
+  /**
+   * Penalty: the sum of losses gets l2 ÷ 2 times each squared weight; default 30. Of several, the one that is best on
+   * `validation` is taken: little data wants a large one.
+   */
+  readonly l2?: number | ReadonlyArray<number>
+  /** What several penalties are compared on. */
+  readonly validation?: ReadonlyArray<Trajectory>
   /** Stops when the gradient is this share of what it was; default 1e-3, after which the loss changes in its fifth digit. */
   readonly tolerance?: number
   /** Most Newton steps; default 40. */
@@ -32,18 +38,33 @@ export interface Logistic extends Model {
   readonly weights: Float64Array
 }
 
+/** Penalties to choose from when there is a validation set and none was named. */
+const ladder = [1000, 300, 100, 30, 10]
+
 /** Fits the weights. */
 export const train = (set: ReadonlyArray<Trajectory>, options: LogisticOptions = {}): Training<Logistic> => ({
   model: "logistic",
   *steps() {
+    const validation = options.validation ?? []
+    const named = options.l2 ?? (validation.length > 0 ? ladder : 30)
+    // The largest first: each fit begins where the one before it ended.
+    const penalties = (typeof named === "number" ? [named] : [...named]).sort((a, b) => b - a)
     const columns = columnsOf(set)
-    const objective = LogisticObjective.make(columns, (options.l2 ?? 30) / Math.max(1, columns.events))
     const weights = new Float64Array(LogisticObjective.weightCount)
     const iterations = options.iterations ?? 40
-    for (const step of minimise(objective, weights, { tolerance: options.tolerance ?? 1e-3, iterations })) {
-      yield { model: "logistic", done: step.iteration / iterations, logLoss: objective.logLoss() }
+    let best: { readonly model: Logistic; readonly logLoss: number } | undefined
+    for (const [i, l2] of penalties.entries()) {
+      const objective = LogisticObjective.make(columns, l2 / Math.max(1, columns.events))
+      for (const step of minimise(objective, weights, { tolerance: options.tolerance ?? 1e-3, iterations })) {
+        const done = (i + step.iteration / iterations) / penalties.length
+        yield { model: "logistic", done, logLoss: objective.logLoss() }
+      }
+      const model = ofParts({ kind: "logistic", name: "logistic", meta: {}, arrays: [weights.slice()] })
+      const logLoss = penalties.length === 1 ? 0 : meanLogLoss(model, validation)
+      // Nothing to choose by: the largest penalty.
+      if (best === undefined || logLoss < best.logLoss) best = { model, logLoss }
     }
-    return ofParts({ kind: "logistic", name: "logistic", meta: {}, arrays: [weights] })
+    return best?.model ?? ofParts({ kind: "logistic", name: "logistic", meta: {}, arrays: [weights] })
   }
 })
 

@@ -102,7 +102,7 @@ export const toMarkdown = (report: Report): string => {
   ]
   if (report.folds > 1) {
     sections.push(
-      `Sums over ${report.folds} folds by user: each session is tested once. Figures are of all tested sessions together.`
+      `Sums over ${report.folds} folds by user: each session is tested once. AUC and AP are means over folds, the others are of all tested sessions together.`
     )
   }
   const first = models[0]?.[1].perEvent

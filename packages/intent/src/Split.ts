@@ -71,18 +71,30 @@ export const byTime = (trajectories: ReadonlyArray<Trajectory>, options: Shares 
 
 /**
  * `count` splits by user in which each user is tested exactly once: for data sets with few buyers. The fold after the
- * tested one is for validation.
+ * tested one is for validation. Users who bought are dealt out evenly, and so are the others.
  */
 export const folds = (
   trajectories: ReadonlyArray<Trajectory>,
   options: { readonly count: number; readonly seed: number }
 ): ReadonlyArray<Split> => {
   const { count, seed } = options
-  if (!(Number.isInteger(count) && count >= 3))
+  if (!(Number.isInteger(count) && count >= 3)) {
     throw new RangeError(`there are ${count} folds, and must be at least 3`)
+  }
+  const bought = new Map<string, boolean>()
+  for (const { label, user } of trajectories) bought.set(user, label === 1 || bought.get(user) === true)
+  const dealt = new Map<string, number>()
+  let place = 0
+  // Going on where the first deal ended keeps the folds' sizes apart by one user at most.
+  for (const buyers of [true, false]) {
+    const users = Array.from(bought).flatMap(([user, buys]) =>
+      buys === buyers ? [{ user, drawn: lot(seed, user) }] : []
+    )
+    users.sort((a, b) => a.drawn - b.drawn || (a.user < b.user ? -1 : 1))
+    for (const { user } of users) dealt.set(user, place++ % count)
+  }
   const parts = Array.from({ length: count }, () => [] as Array<Trajectory>)
-  for (const trajectory of trajectories)
-    parts[Math.floor(lot(seed, trajectory.user) * count)]?.push(trajectory)
+  for (const trajectory of trajectories) parts[dealt.get(trajectory.user) ?? 0]?.push(trajectory)
   return parts.map((test, i) => ({
     test,
     validation: parts[(i + 1) % count] ?? [],

@@ -1,3 +1,4 @@
+export * as Charts from "./Charts.ts"
 export * as Drift from "./Drift.ts"
 export * as Evaluation from "./Evaluation.ts"
 export { type InputSymbol, isInput } from "./InputSymbol.ts"
