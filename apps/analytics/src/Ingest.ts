@@ -35,7 +35,7 @@ export const run = Effect.fn("Ingest.run")(function* (
   })
   const { name, total } = source
   return yield* Feeding.run(
-    ClickTopic,
+    { name: ClickTopic.name, rowHeader: ClickTopic.rowHeader, ends: ClickTopic.ends },
     { name, total, read: (fromRow) => Stream.mapEffect(source.read(fromRow), pieceOf) },
     options
   )

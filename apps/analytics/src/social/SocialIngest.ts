@@ -18,7 +18,11 @@ export const run = Effect.fn("SocialIngest.run")(function* (
     readonly end?: boolean
   }
 ) {
-  return yield* Feeding.run(RawTopic, source, options)
+  return yield* Feeding.run(
+    { name: RawTopic.name, rowHeader: RawTopic.rowHeader, ends: RawTopic.ends },
+    source,
+    options
+  )
 })
 
 /** True when the raw topic holds a whole feed, to its end. */
@@ -28,6 +32,3 @@ export const isWhole = Effect.gen(function* () {
   const last = yield* Stream.runHead(topic.read({ from: "last", filters: ["p.*"] }))
   return Option.isSome(last) && RawTopic.isEnd(last.value)
 })
-
-/** What can stop an ingest. */
-export type IngestError = Effect.Error<ReturnType<typeof run>>
