@@ -44,6 +44,23 @@ describe("every model", () => {
     }
   })
 
+  it("has the bits that were written down, on every machine", () => {
+    assert.deepStrictEqual(
+      trainings.map((training) => ModelBlob.checksum(Training.now(training()))),
+      [
+        "759b832b",
+        "59c823fb",
+        "57b53620",
+        "c66ed2f4",
+        "64dd5306",
+        "286c8260",
+        "f8ce2265",
+        "f912d933",
+        "806248c5"
+      ]
+    )
+  })
+
   it("answers probabilities, one after each event, that depend on nothing but the events before", () => {
     for (const training of trainings) {
       const model = Training.now(training())
