@@ -3,11 +3,8 @@ import { Reject } from "@troupe/clickstream"
 import { Progress } from "@troupe/console"
 import { Outputs, Replay, type RunningView, Table, TableDigest, Views } from "@troupe/views"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as ClickTopic from "./ClickTopic.ts"
-import type * as Feeding from "./Feeding.ts"
 import * as Ingest from "./Ingest.ts"
 import * as SessionViews from "./SessionViews.ts"
 import type { Source } from "./Source.ts"
@@ -56,22 +53,6 @@ const towards = (running: RunningView, sequence: number) =>
     Stream.takeUntil(({ done }) => done >= sequence)
   )
 
-const ingestShown = Effect.fnUntraced(function* (source: Source) {
-  const samples = yield* Queue.sliding<Feeding.Progress>(16)
-  const shown = yield* Effect.forkChild(
-    Progress.show(
-      "ingest  ",
-      Stream.fromQueue(samples).pipe(Stream.takeUntil(({ done, total }) => done >= total))
-    ),
-    { startImmediately: true }
-  )
-  const ingested = yield* Ingest.run(source, {
-    onProgress: (progress) => Effect.asVoid(Queue.offer(samples, progress))
-  }).pipe(Effect.onError(() => Fiber.interrupt(shown)))
-  yield* Fiber.join(shown)
-  return ingested
-})
-
 const addInto = (sums: Record<string, number>, counts: Readonly<Record<string, unknown>>) => {
   for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + Number(count)
 }
@@ -116,7 +97,11 @@ export const run = Effect.fn("Once.run")(function* (source: Source) {
   const broker = yield* Broker
   const topic = yield* broker.topic({ name: ClickTopic.name })
   const live = yield* Views.run(SessionViews.v1, { ...views, input: topic })
-  const ingested = yield* Effect.raceFirst(ingestShown(source), live.failure)
+  const shown = yield* Progress.shown
+  const ingested = yield* Effect.raceFirst(
+    shown("ingest  ", (onProgress) => Ingest.run(source, { onProgress })),
+    live.failure
+  )
   const end = (yield* topic.info).lastSequence
   yield* live.caughtUp(end)
   const { rows, leftOut } = yield* readBack()

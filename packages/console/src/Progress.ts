@@ -34,7 +34,9 @@ export const render = (
   const rest = progress.total - progress.done
   const mean = perMilli === 0 ? Number.POSITIVE_INFINITY : rest / perMilli
   const estimate = progress.etaMillis === "never" ? Number.POSITIVE_INFINITY : (progress.etaMillis ?? mean)
-  const eta = rest <= 0 ? "done" : left(estimate)
+  // At the first look of work that was resumed nothing is known of its pace.
+  const isUnknown = from > 0 && progress.done === from && progress.etaMillis === undefined
+  const eta = rest <= 0 ? "done" : isUnknown ? "…" : left(estimate)
   const bar = "█".repeat(Math.round(share * width)).padEnd(width, "░")
   const percent = String(Math.floor(share * 100)).padStart(3)
   return `${label}  ${bar} ${percent}%  ${progress.done}/${progress.total}  ${Math.round(perMilli * 1000)}/s  ${eta}`

@@ -34,6 +34,9 @@ export const fromUser = Effect.fnUntraced(function* (
   return Option.isSome(folder) ? paths.resolve(folder.value, path) : paths.resolve(path)
 })
 
+/** Where an app that stays up keeps its files unless somebody says otherwise. */
+export const homeOf = (app: string) => fromUser(`.troupe/${app}`)
+
 /**
  * The directory of one run.
  *
@@ -61,7 +64,7 @@ export const acquire = Effect.fnUntraced(function* (options: {
   if (Option.isSome(options.data)) {
     return { path: yield* make(yield* fromUser(options.data.value)), isKept: true }
   }
-  const home = yield* fromUser(`.troupe/${options.app}`)
+  const home = yield* homeOf(options.app)
   if (options.keeps) return { path: yield* make(home), isKept: true }
   return yield* Effect.acquireRelease(
     Effect.gen(function* () {

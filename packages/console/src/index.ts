@@ -1,5 +1,6 @@
 export * as BrokerChoice from "./BrokerChoice.ts"
 export * as Demo from "./Demo.ts"
+export * as HeldRun from "./HeldRun.ts"
 export * as Listen from "./Listen.ts"
 export * as Page from "./Page.ts"
 export * as Progress from "./Progress.ts"

@@ -22,6 +22,14 @@ describe("Progress", () => {
     assert.include(Progress.render("replay", { ...progress, etaMillis: 4_000 }, 10_000), "4 s left")
   })
 
+  it("counts the pace of resumed work from where it went on", () => {
+    assert.include(Progress.render("replay", { done: 150, total: 200 }, 0, 4, 150), "…")
+    assert.include(
+      Progress.render("replay", { done: 160, total: 200 }, 10_000, 4, 150),
+      "160/200  1/s  40 s left"
+    )
+  })
+
   it("is done at the end, also of nothing", () => {
     assert.include(Progress.render("replay", { done: 200, total: 200 }, 1_000), "done")
     assert.include(Progress.render("replay", { done: 0, total: 0 }, 0), "100%")

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as BatchAnswers from "./BatchAnswers.ts"
 import * as EditionDiff from "./EditionDiff.ts"
 import * as Promotion from "./Promotion.ts"
@@ -37,9 +38,22 @@ const withFeed = Effect.fnUntraced(function* <A, E, R>(
   }).pipe(Effect.provide(broker))
 }, Effect.scoped)
 
+/** Waits until the stages of every edition that runs have done what there is, with their progress on standard error. */
 const caughtUp = Effect.gen(function* () {
   const social = yield* SocialRun
-  yield* Effect.forEach(yield* social.running, (running) => running.caughtUp(), { discard: true })
+  const shown = yield* Progress.shown
+  const end = (yield* social.raw.info).lastSequence
+  for (const running of yield* social.running) {
+    yield* shown(`version ${running.edition.version}`, (tell) =>
+      running.preprocess.progress("100 millis").pipe(
+        Stream.map((progress) => ({ ...progress, done: Math.min(progress.done, end), total: end })),
+        Stream.tap(tell),
+        Stream.takeUntil(({ done }) => done >= end),
+        Stream.runDrain
+      )
+    )
+    yield* running.caughtUp(end)
+  }
 })
 
 /** A command that answers with one report. */
@@ -104,7 +118,7 @@ const replay = Command.make(
   },
   Effect.fnUntraced(function* ({ key, ...given }) {
     const options = Option.isSome(key) ? { key: key.value } : {}
-    const report = yield* withFeed(given, ReplayCheck.run(options))
+    const report = yield* withFeed(given, Effect.andThen(caughtUp, ReplayCheck.run(options)))
     yield* Console.log(given.json ? JSON.stringify(report) : SocialRendering.replay(report))
   })
 ).pipe(

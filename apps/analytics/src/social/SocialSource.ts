@@ -159,8 +159,13 @@ export const paced = (source: Source, pace: Pace): Source => ({
     Stream.suspend(() => {
       const due = dueBy(pace)
       let begun: number | undefined
+      let before: number | undefined
       return source.read(fromRow).pipe(
-        Stream.flatMap((piece) => Stream.fromArray(ticks(piece, due))),
+        Stream.flatMap((piece) => {
+          const cut = ticks(piece, due, before ?? piece.done)
+          before = piece.done
+          return Stream.fromArray(cut)
+        }),
         Stream.mapEffect(
           Effect.fnUntraced(function* ({ dueMillis, piece }) {
             const now = yield* Clock.currentTimeMillis
@@ -175,10 +180,11 @@ export const paced = (source: Source, pace: Pace): Source => ({
     })
 })
 
-/** A piece cut into pieces whose records are due within one tick. */
+/** A piece cut into pieces whose records are due within one tick, each as far as it is of the way from `before`. */
 const ticks = (
   piece: Feeding.Piece,
-  due: (request: AppendRequest) => number
+  due: (request: AppendRequest) => number,
+  before: number
 ): ReadonlyArray<{ readonly dueMillis: number; readonly piece: Feeding.Piece }> => {
   const { done, lastRow, requests } = piece
   const cut: Array<{ dueMillis: number; piece: Feeding.Piece }> = []
@@ -187,7 +193,14 @@ const ticks = (
     const last = to < requests.length ? part.at(-1) : undefined
     cut.push({
       dueMillis,
-      piece: { requests: part, lastRow: last === undefined ? lastRow : rowOf(last), done }
+      piece:
+        last === undefined
+          ? { requests: part, lastRow, done }
+          : {
+              requests: part,
+              lastRow: rowOf(last),
+              done: before + Math.floor(((done - before) * to) / requests.length)
+            }
     })
   }
   let from = 0
