@@ -1,5 +1,8 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import * as Schema from "effect/Schema"
+import { Failed, StillRunning } from "./Problems.ts"
+import { CompareShown, eventsMax } from "./social/CompareStory.ts"
+import * as SocialApi from "./social/SocialApi.ts"
 import { StorageReport } from "./storage/StorageReport.ts"
 import { WalReport } from "./wal/WalReport.ts"
 
@@ -32,28 +35,6 @@ export const Status = Schema.Struct({
 })
 export type Status = typeof Status.Type
 
-/** A story of this kind is being told right now. Wait for it to end. */
-export class StoryRunning extends Schema.TaggedError<StoryRunning>()(
-  "StoryRunning",
-  { story: Schema.String },
-  { httpApiStatus: 409 }
-) {
-  override get message() {
-    return `The story of ${this.story} is being told right now. Wait for it to end, then ask again.`
-  }
-}
-
-/** A story could not be told to its end. */
-export class StoryFailed extends Schema.TaggedError<StoryFailed>()(
-  "StoryFailed",
-  { detail: Schema.String },
-  { httpApiStatus: 500 }
-) {
-  override get message() {
-    return this.detail
-  }
-}
-
 const seed = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 }))
 
 /** The run over HTTP; OpenAPI at `/openapi.json`, readable at `/docs`. */
@@ -73,17 +54,26 @@ export const AnalyticsApi = HttpApi.make("analytics")
       })
     )
   )
+  .add(SocialApi.group)
   .add(
     HttpApiGroup.make("stories").add(
       HttpApiEndpoint.post("storage", "/stories/storage", {
         payload: Schema.Struct({ seed, kill: Schema.Boolean }),
         success: StorageReport,
-        error: [StoryRunning, StoryFailed]
+        error: [StillRunning, Failed]
       }),
       HttpApiEndpoint.post("wal", "/stories/wal", {
         payload: Schema.Struct({ seed }),
         success: WalReport,
-        error: [StoryRunning, StoryFailed]
+        error: [StillRunning, Failed]
+      }),
+      HttpApiEndpoint.post("compare", "/stories/compare", {
+        payload: Schema.Struct({
+          seed,
+          events: Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: eventsMax }))
+        }),
+        success: CompareShown,
+        error: [StillRunning, Failed]
       })
     )
   )

@@ -1,3 +1,4 @@
+import { HeldRun } from "@troupe/console"
 import * as Console from "effect/Console"
 import { TerminalCapabilities } from "effect/cli"
 import * as Effect from "effect/Effect"
@@ -7,26 +8,30 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type { Status } from "./Api.ts"
 import { LiveSessions } from "./LiveSessions.ts"
+import { LiveSocial } from "./social/LiveSocial.ts"
 
 const lineOf = ({ clicks, purchaseSessions, sessions }: Status) =>
   `${clicks} clicks  ${sessions} sessions closed  ${purchaseSessions} with a purchase`
 
 /**
  * Says where the page is, then shows a status line until it is stopped: redrawn every half second on a terminal, one
- * line every five seconds elsewhere. Fails with whatever stops the clicks or the view.
+ * line every five seconds elsewhere. Commands on the directory are sent to this app meanwhile. Fails with whatever stops the clicks, the feed, or a
+ * view.
  */
-export const run = Effect.fn("Live.run")(function* () {
+export const run = Effect.fn("Live.run")(function* (directory: string, app: HeldRun.App) {
   const live = yield* LiveSessions
+  const social = yield* LiveSocial
   const stdio = yield* Stdio.Stdio
   const { canAnimate } = yield* TerminalCapabilities.TerminalCapabilities
   const { address } = yield* HttpServer.HttpServer
+  yield* HeldRun.hold(directory, app)
   yield* Console.log(
-    `Sessions live: ${HttpServer.formatAddress(address)} (API at /docs). Ctrl-C stops; the same directory goes on.`
+    `Sessions and the social feed live: ${HttpServer.formatAddress(address)} (API at /docs). Ctrl-C stops; the same directory goes on.`
   )
   const every = Schedule.spaced(canAnimate ? "500 millis" : "5 seconds")
   const show = Stream.fromEffectSchedule(live.status, every).pipe(
     Stream.map((status) => (canAnimate ? `\r\u001b[2K${lineOf(status)}` : `${lineOf(status)}\n`)),
     Stream.run(stdio.stdout({ endOnDone: false }))
   )
-  yield* Effect.raceFirst(show, live.failure)
-})
+  yield* Effect.raceAllFirst([show, live.failure, social.failure])
+}, Effect.scoped)

@@ -1,5 +1,5 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { BrokerChoice, Demo, Page, RunDirectory, reporting, runFlags } from "@troupe/console"
+import { BrokerChoice, Demo, HeldRun, Page, RunDirectory, reporting, runFlags } from "@troupe/console"
 import { ActorSystem } from "@troupe/runtime"
 import * as Console from "effect/Console"
 import { Command, Flag } from "effect/cli"
@@ -13,12 +13,16 @@ import * as Rendering from "./Rendering.ts"
 import * as Server from "./Server.ts"
 import * as Source from "./Source.ts"
 import { compare } from "./social/compare/CompareCommand.ts"
+import * as LiveFeed from "./social/LiveFeed.ts"
+import { LiveSocial } from "./social/LiveSocial.ts"
 import { commands as socialCommands } from "./social/SocialCommands.ts"
+import { SocialRun } from "./social/SocialRun.ts"
 import { storage, storageWriter } from "./storage/StorageCommand.ts"
 import { wal, walPrimary } from "./wal/WalCommand.ts"
 
 const defaultEvents = 20_000
 const defaultLiveSpeed = 600
+const feedRateMax = 10_000
 
 const flags = {
   ...runFlags,
@@ -41,12 +45,23 @@ const flags = {
     Flag.withDescription(
       `how many times faster than the clicks' own times; with --once as fast as it goes unless given, else ${defaultLiveSpeed}`
     )
+  ),
+  feedRate: Flag.Finite("feed-rate").pipe(
+    Flag.withDefault(LiveFeed.defaultPerSecond),
+    Flag.withDescription(
+      `without --once: lines a second of the social feed, 1 to ${feedRateMax}; its first ${LiveFeed.historyRows} come at once`
+    ),
+    Flag.filter(
+      (rate) => rate >= 1 && rate <= feedRateMax,
+      (rate) => `--feed-rate must be 1 to ${feedRateMax}, not ${rate}`
+    )
   )
 }
 
 type Flags = Command.Command.Config.Infer<typeof flags>
+type OnceFlags = Omit<Flags, "feedRate" | "port" | "json">
 
-const sourceOf = Effect.fnUntraced(function* ({ events, input, once, seed, speed }: Flags) {
+const sourceOf = Effect.fnUntraced(function* ({ events, input, once, seed, speed }: OnceFlags) {
   const count = Option.getOrElse(events, () => (once ? defaultEvents : undefined))
   const source = Option.isSome(input)
     ? yield* Source.file(yield* RunDirectory.fromUser(input.value))
@@ -56,31 +71,34 @@ const sourceOf = Effect.fnUntraced(function* ({ events, input, once, seed, speed
 })
 
 /** Everything a run needs, on the broker that was chosen, in its directory. */
-const services = Effect.fnUntraced(function* ({
-  broker,
-  data,
-  once
-}: Pick<Flags, "broker" | "data" | "once">) {
-  const directory = yield* RunDirectory.acquire({ app: "analytics", data, keeps: !once })
-  return Layer.merge(BrokerChoice.layer({ broker, directory }), ActorSystem.layer)
-})
+const services = (broker: BrokerChoice.BrokerName, directory: RunDirectory.RunDirectory) =>
+  Layer.merge(BrokerChoice.layer({ broker, directory }), ActorSystem.layer)
 
-const once = Effect.fnUntraced(function* (given: Flags) {
+const once = Effect.fnUntraced(function* (given: OnceFlags) {
+  const directory = yield* RunDirectory.acquire({ app: "analytics", data: given.data, keeps: false })
   const source = yield* sourceOf(given)
-  const report = yield* Once.run(source).pipe(Effect.scoped, Effect.provide(yield* services(given)))
+  const report = yield* Once.run(source).pipe(
+    Effect.scoped,
+    Effect.provide(services(given.broker, directory))
+  )
   if (report.rejected > 0) yield* Rendering.tellRejects(report)
   return report
 }, Effect.scoped)
 
-/** Stays up with the page, and takes clicks in until it is stopped. */
+/** Stays up with the page, and takes clicks and the social feed in until it is stopped. */
 const live = Effect.fnUntraced(function* (given: Flags) {
   yield* Page.build(Server.pageSources)
+  const { broker, data, feedRate, port, seed } = given
+  const directory = yield* RunDirectory.acquire({ app: "analytics", data, keeps: true })
   const source = yield* sourceOf(given)
-  const page = Server.layer({ port: given.port }).pipe(
+  const app = yield* HeldRun.make({ broker, seed: String(seed) })
+  const page = Server.layer({ port, app }).pipe(
     Layer.provideMerge(LiveSessions.layer(source)),
-    Layer.provideMerge(yield* services(given))
+    Layer.provideMerge(LiveSocial.layer({ seed, perSecond: feedRate })),
+    Layer.provideMerge(SocialRun.layer(directory.path)),
+    Layer.provideMerge(services(broker, directory))
   )
-  return yield* Live.run().pipe(Effect.provide(page))
+  return yield* Live.run(directory.path, app).pipe(Effect.provide(page))
 }, Effect.scoped)
 
 const run = Effect.fn("analytics")(function* (given: Flags) {
@@ -93,8 +111,6 @@ const demoFlags = {
   data: Option.none(),
   seed: 7,
   once: true,
-  json: false,
-  port: 0,
   input: Option.none(),
   events: Option.none(),
   speed: Option.none()
@@ -118,7 +134,7 @@ const demo = Command.make(
 
 const analytics = Command.make("analytics", flags, run).pipe(
   Command.withDescription(
-    "Clicks into one topic, sessions live beside it; then the history again with version 2 of the view beside version 1"
+    "The live page: clicks and a social feed into topics, views live beside them; with --once sessions of one input, and the history again with version 2"
   ),
   Command.withSubcommands([demo, ...socialCommands, compare, storage, storageWriter, wal, walPrimary])
 )

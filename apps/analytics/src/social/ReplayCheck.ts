@@ -41,15 +41,30 @@ export const ReplayReport = Schema.Struct({
 })
 export type ReplayReport = typeof ReplayReport.Type
 
+/** No event ever changed a row of this key. */
+export class RowUnknown extends Schema.TaggedError<RowUnknown>()("RowUnknown", {
+  key: Schema.String,
+  version: Schema.Int
+}) {
+  override get message() {
+    return `Version ${this.version} never had a row ${this.key}. Name one such as hour/2026-01-05T13/2/cats (hour, partition, topic) or month/2026-01/0/u7 (month, partition, author).`
+  }
+}
+
 /**
  * Folds everything again from the first record and compares it, byte by byte, with what the current edition's stages committed; shows how the row
- * `key` came about, event by event.
+ * `key` came about, event by event. Fails with `RowUnknown` before it folds anything.
  */
 export const run = Effect.fn("ReplayCheck.run")(function* (options: { readonly key?: string } = {}) {
   const social = yield* SocialRun
   const broker = yield* Broker
   const edition = yield* social.current
   yield* (yield* social.pipeline(edition)).caughtUp()
+  const { key } = options
+  const steps = key === undefined ? [] : yield* EditionRows.history(edition, key)
+  if (key !== undefined && steps.length === 0) {
+    return yield* new RowUnknown({ key, version: edition.version })
+  }
   const [first, second] = [Preprocess.view(edition), Aggregate.view(edition)]
   const { partitions } = RawTopic
   const preprocessed = yield* broker.topic({ name: View.outputTopic(first) })
@@ -67,7 +82,6 @@ export const run = Effect.fn("ReplayCheck.run")(function* (options: { readonly k
     replayEqualsLive,
     differences: differences.map(({ partition }) => partition)
   }))
-  const steps = options.key === undefined ? [] : yield* EditionRows.history(edition, options.key)
   return {
     version: edition.version,
     stages,

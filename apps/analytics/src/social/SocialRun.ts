@@ -17,7 +17,7 @@ import * as Questions from "./Questions.ts"
 export const aliasName = "social"
 
 /** The edition that an alias names. */
-const editionOf = (version: number): Edition.Edition =>
+export const editionOf = (version: number): Edition.Edition =>
   Edition.editions.find((edition) => edition.version === version) ?? Edition.v1
 
 /** One feed: its raw topic, the editions that run over it, its archive, and which edition readers are told to read. */
