@@ -60,7 +60,7 @@ export class Readings {
         const single = singleFilter(this.place, filters)
         if (single === undefined) {
           const until = Math.min(to, yield* this.lastSequence)
-          return Stream.take(this.rest({ filters, start, until, fresh }), limit)
+          return Stream.take(this.rest({ filters, start, until }), limit)
         }
         const batch = Math.min(limit, firstBatch)
         const { pending, records } = yield* this.direct({
@@ -76,7 +76,7 @@ export class Readings {
         // The end is fixed before anything is handed out: what the reader appends itself does not prolong the read.
         const until = Math.min(to, yield* this.lastSequence)
         const next = (records.at(-1)?.sequence ?? start - 1) + 1
-        return head.pipe(Stream.concat(this.rest({ filters, start: next, until, fresh })), Stream.take(limit))
+        return head.pipe(Stream.concat(this.rest({ filters, start: next, until })), Stream.take(limit))
       })
     )
   }
@@ -130,11 +130,9 @@ export class Readings {
         const all = feed(this.connection, this.place, { filters, start: "lastPerSubject" })
         const keep = (record: TopicRecord) => Effect.sync(() => latest.set(record.subject, record))
         yield* Stream.runForEach(all, keep)
-        if (this.replicas > 1) {
-          const seen = Array.from(latest.values(), ({ sequence }) => sequence)
-          const start = Math.max(0, ...seen.slice(-1)) + 1
-          yield* Stream.runForEach(this.leaderTail(filters, start, yield* this.lastSequence), keep)
-        }
+        const seen = Array.from(latest.values(), ({ sequence }) => sequence)
+        const start = Math.max(0, ...seen.slice(-1)) + 1
+        yield* Stream.runForEach(this.leaderTail(filters, start, yield* this.lastSequence), keep)
         return Stream.fromArray(Array.from(latest.values()).sort((a, b) => a.sequence - b.sequence))
       })
     )
@@ -179,14 +177,17 @@ export class Readings {
     })
   }
 
-  /** From `start` to `until` through a passing consumer, which may stand on a follower that is a little behind. */
+  /**
+   * From `start` to `until` through a passing consumer. Where it says that nothing more is there, the leader is asked: a follower may be a little
+   * behind, and on a single node too the server counts what a consumer with several filters has before it too low now and then
+   * (seen with nats-server 2.15.1, about one read in 300 of a topic that was just written).
+   */
   private rest(options: {
     readonly filters: ReadonlyArray<string> | undefined
     readonly start: number
     readonly until: number
-    readonly fresh: boolean
   }): Stream.Stream<TopicRecord, BrokerError> {
-    const { filters, fresh, start, until } = options
+    const { filters, start, until } = options
     if (until < start) return Stream.empty
     let next = start
     const all = feed(this.connection, this.place, { filters, start, until }).pipe(
@@ -195,12 +196,10 @@ export class Readings {
         return records
       })
     )
-    return fresh
-      ? Stream.concat(
-          all,
-          Stream.suspend(() => this.leaderTail(filters, next, until))
-        )
-      : all
+    return Stream.concat(
+      all,
+      Stream.suspend(() => this.leaderTail(filters, next, until))
+    )
   }
 
   /** Record by record from the leader itself: slow, and seldom more than a few. */
@@ -209,6 +208,7 @@ export class Readings {
     start: number,
     until: number
   ): Stream.Stream<TopicRecord, BrokerError> {
+    if (until < start) return Stream.empty
     return Stream.paginate(start, (seq) =>
       Effect.map(
         Effect.forEach(
