@@ -5,7 +5,15 @@ import type { Parts } from "./Blob.ts"
 import type { InputSymbol } from "./InputSymbol.ts"
 
 /** The families of models. */
-export type ModelKind = "prior" | "length" | "markov" | "logistic" | "motifs" | "lstm" | "lstm-generative"
+export type ModelKind =
+  | "prior"
+  | "length"
+  | "markov"
+  | "logistic"
+  | "motifs"
+  | "boosting"
+  | "lstm"
+  | "lstm-generative"
 
 /**
  * Follows sessions: constant work and memory an event, however long a session is.

@@ -4,6 +4,7 @@
  * About 2 kB for logistic regression, 23 kB for an LSTM of 32 units.
  */
 import * as Blob from "./Blob.ts"
+import * as Boosting from "./Boosting.ts"
 import * as LengthOnly from "./LengthOnly.ts"
 import * as Logistic from "./Logistic.ts"
 import * as Lstm from "./Lstm.ts"
@@ -20,6 +21,7 @@ const readers: Readonly<Record<ModelKind, (parts: Blob.Parts) => Model>> = {
   markov: Markov.ofParts,
   logistic: Logistic.ofParts,
   motifs: Motifs.ofParts,
+  boosting: Boosting.ofParts,
   lstm: Lstm.ofParts,
   "lstm-generative": LstmGenerative.ofParts
 }

@@ -1,3 +1,4 @@
+export * as Boosting from "./Boosting.ts"
 export * as Charts from "./Charts.ts"
 export * as Drift from "./Drift.ts"
 export * as Evaluation from "./Evaluation.ts"

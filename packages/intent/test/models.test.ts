@@ -3,6 +3,7 @@ import { Prng } from "@troupe/clickstream"
 import * as Effect from "effect/Effect"
 import { columnsOf } from "../src/Columns.ts"
 import {
+  Boosting,
   LengthOnly,
   Logistic,
   Lstm,
@@ -33,7 +34,8 @@ const trainings: ReadonlyArray<() => Training.Training<Model>> = [
   () => Logistic.train(set, { validation }),
   () => Motifs.train(set),
   () => Lstm.train(set, { hidden: 8, epochs: 2, validation }),
-  () => LstmGenerative.train(set, { hidden: 4, epochs: 1 })
+  () => LstmGenerative.train(set, { hidden: 4, epochs: 1 }),
+  () => Boosting.train(set, { trees: 10, validation })
 ]
 
 describe("every model", () => {
@@ -56,7 +58,8 @@ describe("every model", () => {
         "286c8260",
         "f8ce2265",
         "f912d933",
-        "806248c5"
+        "806248c5",
+        "e87cb99f"
       ]
     )
   })
@@ -89,7 +92,8 @@ describe("every model", () => {
       Logistic.train([]),
       Motifs.train([]),
       Lstm.train([], { epochs: 1 }),
-      LstmGenerative.train([], { epochs: 1 })
+      LstmGenerative.train([], { epochs: 1 }),
+      Boosting.train([], { trees: 2 })
     ]) {
       for (const probability of score(Training.now<Model>(model), [1, 2, 3, 4, 6])) {
         assert.isTrue(probability > 0 && probability < 1, model.model)
