@@ -1,7 +1,7 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import * as Schema from "effect/Schema"
 import { Failed, StillRunning } from "./Problems.ts"
-import { CompareShown, eventsMax } from "./social/CompareStory.ts"
+import { CompareShown, eventsMax } from "./social/CompareShown.ts"
 import * as SocialApi from "./social/SocialApi.ts"
 import { StorageReport } from "./storage/StorageReport.ts"
 import { WalReport } from "./wal/WalReport.ts"

@@ -1,4 +1,5 @@
 import type { SessionShown } from "../src/Api.ts"
+import { Room, Table } from "./Room.tsx"
 import { sessions, status } from "./store.ts"
 
 const kinds = ["view", "click", "detail", "add", "remove", "purchase"] as const
@@ -49,9 +50,10 @@ export const Sessions = () => {
   const now = status.value
   const clicks = Object.values(now?.symbols ?? {}).reduce((sum, count) => sum + count, 0)
   return (
-    <section aria-label="Sessions">
-      <h2>Sessions</h2>
-      <p>A visitor's clicks with no silence longer than 30 minutes between them, closed by the watermark.</p>
+    <Room
+      title="Sessions"
+      note="A visitor's clicks with no silence longer than 30 minutes between them, closed by the watermark."
+    >
       <dl>
         <div>
           <dt>clicks in the topic</dt>
@@ -85,23 +87,15 @@ export const Sessions = () => {
           </div>
         </>
       )}
-      <table>
-        <thead>
-          <tr>
-            <th>visitor</th>
-            <th>began (UTC)</th>
-            <th class="number">lasted</th>
-            <th class="number">clicks</th>
-            <th>of kinds</th>
-            <th />
-          </tr>
-        </thead>
-        <tbody>
-          {sessions.value.map((session) => (
-            <Row key={session.sessionId} session={session} />
-          ))}
-        </tbody>
-      </table>
-    </section>
+      <Table
+        label="The last sessions that closed"
+        head={["visitor", "began (UTC)", "lasted", "clicks", "of kinds", "outcome"]}
+        numbers={[2, 3]}
+      >
+        {sessions.value.map((session) => (
+          <Row key={session.sessionId} session={session} />
+        ))}
+      </Table>
+    </Room>
   )
 }

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals"
 import type { SessionShown, Status } from "../src/Api.ts"
+import { follow, refresh } from "./social.ts"
 
 /** Sessions shown: the last ones that closed. */
 const shown = 12
@@ -28,11 +29,13 @@ new EventSource("/sessions/events").addEventListener("session", (event: MessageE
 
 const poll = async () => {
   try {
-    status.value = (await (await fetch("/status")).json()) as Status
+    const [answer] = await Promise.all([fetch("/status"), refresh()])
+    status.value = (await answer.json()) as Status
     connected.value = true
   } catch {
     connected.value = false
   }
   setTimeout(poll, 500)
 }
+follow()
 void poll()

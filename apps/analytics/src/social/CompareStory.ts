@@ -1,32 +1,9 @@
 import { execFile } from "node:child_process"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { CompareShown } from "./CompareShown.ts"
 import { CompareReport } from "./compare/CompareReport.ts"
 import * as LinesOfCode from "./LinesOfCode.ts"
-
-const { corrected, naive } = CompareReport.fields.lambda.fields
-const Naive = naive.fields.disagreements
-const Kappa = CompareReport.fields.kappa.fields.disagreements
-
-/** A comparison of Lambda with Kappa, short enough for a page: every disagreement counted, the first ones listed. */
-export const CompareShown = Schema.Struct({
-  ...CompareReport.fields,
-  lambda: Schema.Struct({
-    ...CompareReport.fields.lambda.fields,
-    naive: Schema.Struct({
-      wirings: naive.fields.wirings,
-      /** The first few of each wiring. */
-      first: Naive
-    }),
-    corrected: Schema.Struct({ count: Schema.Int, first: corrected.fields.disagreements })
-  }),
-  kappa: Schema.Struct({ count: Schema.Int, first: Kappa }),
-  linesOfCode: LinesOfCode.LinesOfCode
-})
-export type CompareShown = typeof CompareShown.Type
-
-/** Records that one comparison may take: some ten seconds of work. */
-export const eventsMax = 50_000
 
 const firstOfEach = 3
 const firstOfAny = 20

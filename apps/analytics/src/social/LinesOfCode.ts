@@ -1,16 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Schema from "effect/Schema"
-
-/** Source files and their lines of code. */
-const Counted = Schema.Struct({
-  lines: Schema.Int,
-  files: Schema.Array(Schema.Struct({ name: Schema.String, lines: Schema.Int }))
-})
-
-/** What somebody wrote for each architecture to answer the same questions; what both need is counted apart. */
-export const LinesOfCode = Schema.Struct({ lambda: Counted, kappa: Counted, both: Counted })
-export type LinesOfCode = typeof LinesOfCode.Type
+import type { LinesOfCode } from "./CompareShown.ts"
 
 /**
  * This app's own files that only one of the two needs, and those that both do. The packages under them are not counted: they hold more than is

@@ -17,7 +17,7 @@ import type * as Pipeline from "./Pipeline.ts"
 import * as SocialIngest from "./SocialIngest.ts"
 import { aliasName, editionOf, SocialRun } from "./SocialRun.ts"
 import type { RowChanged, SocialStatus } from "./SocialStatus.ts"
-import type { TrendingReport } from "./Trending.ts"
+import type { TrendingReport } from "./TrendingReport.ts"
 
 type AliasError = Effect.Error<ReturnType<typeof Alias.resolve>>
 /** What can stop the feed. */

@@ -6,21 +6,7 @@ import * as BatchProof from "./BatchProof.ts"
 import * as Edition from "./Edition.ts"
 import * as EditionDiff from "./EditionDiff.ts"
 import { aliasName, SocialRun } from "./SocialRun.ts"
-
-/** A change of the edition that readers are told to read. */
-export const SwitchReport = Schema.Struct({
-  from: Schema.Int,
-  to: Schema.Int,
-  /** Revision of the alias; rises with every change. */
-  revision: Schema.Int,
-  /** From asking for the change until a reader that asks which edition to read is told the new one. */
-  millis: Schema.Number,
-  /** Rows of the proof; 0 for a rollback, which needs none. */
-  provedRows: Schema.Int,
-  /** Differences to the edition before; all of them explained. */
-  differences: Schema.Int
-})
-export type SwitchReport = typeof SwitchReport.Type
+import type { SwitchReport } from "./SwitchReport.ts"
 
 /** The two editions differ by events that the new one is not meant to read otherwise. */
 export class DifferencesUnexplained extends Schema.TaggedError<DifferencesUnexplained>()(

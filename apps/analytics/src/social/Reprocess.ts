@@ -1,34 +1,13 @@
 import { type Progress, Throttle } from "@troupe/views"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as BatchProof from "./BatchProof.ts"
 import * as Edition from "./Edition.ts"
 import * as EditionDiff from "./EditionDiff.ts"
 import * as LiveLatency from "./LiveLatency.ts"
+import type { ReprocessReport } from "./ReprocessReport.ts"
 import { SocialRun } from "./SocialRun.ts"
-
-const Millis = Schema.NullOr(Schema.Number)
-
-/** What reprocessing the history with version 2 beside version 1 found. */
-export const ReprocessReport = Schema.Struct({
-  ...EditionDiff.DiffReport.fields,
-  /** True when every row of version 2 is what DuckDB computes from the archived raw events. */
-  proved: Schema.Boolean,
-  provedRows: Schema.Int,
-  notProved: Schema.Int,
-  /** Records folded again, and how long that took under the live latency's budget. */
-  reprocessed: Schema.Int,
-  reprocessMillis: Schema.Int,
-  /** p99 in ms from a record's append until version 1's served rows have it, before and during; null when nothing came in. */
-  liveP99Before: Millis,
-  liveP99During: Millis,
-  /** The p99 that the backfill was held to, and how often it was halved for it. */
-  budgetMillis: Schema.Number,
-  throttleCuts: Schema.Int
-})
-export type ReprocessReport = typeof ReprocessReport.Type
 
 /** How to reprocess. */
 export interface Options<E, R> {
@@ -59,6 +38,7 @@ export const run = Effect.fn("Reprocess.run")(function* <E, R>(options: Options<
   const throttle = yield* Throttle.aimd({ p99Millis: latency.p99Now, budgetMillis, settle: "2 seconds" })
   const began = yield* Clock.currentTimeMillis
   const end = (yield* social.raw.info).lastSequence
+  const wasRunning = (yield* social.running).some(({ edition }) => edition === Edition.v2)
   const v2 = yield* social.pipeline(Edition.v2, { throttle })
   yield* v2.preprocess.progress(checkEvery).pipe(
     Stream.tap(({ done, ratePerSecond, total }) =>
@@ -88,7 +68,7 @@ export const run = Effect.fn("Reprocess.run")(function* <E, R>(options: Options<
     proved: proof.proved,
     provedRows: proof.rows,
     notProved: proof.differences.length,
-    reprocessed: end,
+    reprocessed: wasRunning ? 0 : end,
     reprocessMillis,
     liveP99Before: before.p99,
     liveP99During: during.p99,

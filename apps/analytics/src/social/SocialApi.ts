@@ -1,13 +1,13 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import * as Schema from "effect/Schema"
 import { Failed, NotThere, Refused, StillRunning } from "../Problems.ts"
-import { BatchReport } from "./BatchAnswers.ts"
-import { DiffReport } from "./EditionDiff.ts"
-import { SwitchReport } from "./Promotion.ts"
-import { ReplayReport } from "./ReplayCheck.ts"
-import { ReprocessReport } from "./Reprocess.ts"
+import { BatchReport } from "./BatchReport.ts"
+import { DiffReport } from "./DiffReport.ts"
+import { ReplayReport } from "./ReplayReport.ts"
+import { ReprocessReport } from "./ReprocessReport.ts"
 import { ReprocessProgress, RowChanged, SocialStatus } from "./SocialStatus.ts"
-import { TrendingReport } from "./Trending.ts"
+import { SwitchReport } from "./SwitchReport.ts"
+import { TrendingReport } from "./TrendingReport.ts"
 
 /** A place in the served topic of a version, as the id of an event: `<version>-<sequence>`. */
 const PlaceId = Schema.String.check(Schema.isPattern(/^[1-9]\d{0,3}-\d{1,15}$/))

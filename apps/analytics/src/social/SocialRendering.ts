@@ -1,12 +1,12 @@
 /** Reports of the feed's commands as text for people. */
 import { Table } from "@troupe/console"
 import type { Ranked } from "./Answers.ts"
-import type { BatchReport } from "./BatchAnswers.ts"
-import type { DiffReport } from "./EditionDiff.ts"
-import type { SwitchReport } from "./Promotion.ts"
-import type { ReplayReport } from "./ReplayCheck.ts"
-import type { ReprocessReport } from "./Reprocess.ts"
-import type { TrendingReport } from "./Trending.ts"
+import type { BatchReport } from "./BatchReport.ts"
+import type { DiffReport } from "./DiffReport.ts"
+import type { ReplayReport } from "./ReplayReport.ts"
+import type { ReprocessReport } from "./ReprocessReport.ts"
+import type { SwitchReport } from "./SwitchReport.ts"
+import type { TrendingReport } from "./TrendingReport.ts"
 
 const places = (heading: string, ranked: ReadonlyArray<Ranked>): string =>
   Table.render([[heading, "score"], ...ranked.map(({ name, score }) => [name, String(score)])])
@@ -94,7 +94,9 @@ const millis = (value: number | null): string => (value === null ? "–" : `${Ma
 
 export const reprocess = (report: ReprocessReport): string =>
   [
-    `${report.reprocessed} records folded again in ${(report.reprocessMillis / 1000).toFixed(1)} s beside the live version`,
+    report.reprocessed === 0
+      ? `Version ${report.to} was running already: there was nothing to fold again`
+      : `${report.reprocessed} records folded again in ${(report.reprocessMillis / 1000).toFixed(1)} s beside the live version`,
     "",
     Table.render([
       ["live p99 before", "during", "budget", "backfill halved"],

@@ -5,14 +5,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Failed, NotThere, Refused, type StillRunning } from "../Problems.ts"
 import * as BatchAnswers from "./BatchAnswers.ts"
+import type { BatchReport } from "./BatchReport.ts"
+import type { DiffReport } from "./DiffReport.ts"
 import * as Edition from "./Edition.ts"
 import * as EditionDiff from "./EditionDiff.ts"
 import * as Promotion from "./Promotion.ts"
 import * as ReplayCheck from "./ReplayCheck.ts"
 import * as Reprocess from "./Reprocess.ts"
+import type { ReprocessReport } from "./ReprocessReport.ts"
 import { differencesMax, type ReplayShown, stepsMax } from "./SocialApi.ts"
 import { SocialRun } from "./SocialRun.ts"
 import type { ReprocessProgress } from "./SocialStatus.ts"
+import type { SwitchReport } from "./SwitchReport.ts"
 import * as Turns from "./Turns.ts"
 
 const idle: ReprocessProgress = { phase: "idle", done: 0, total: 0, ratePerSecond: 0, etaMillis: null }
@@ -44,12 +48,12 @@ export class SocialWork extends Context.Service<
   {
     /** How far reprocessing is now. */
     readonly progress: Effect.Effect<ReprocessProgress>
-    readonly batch: Done<BatchAnswers.BatchReport>
+    readonly batch: Done<BatchReport>
     readonly replay: (options: { readonly key?: string }) => Done<typeof ReplayShown.Type, NotThere>
-    readonly reprocess: Done<Reprocess.ReprocessReport>
-    readonly diff: Done<EditionDiff.DiffReport, Refused>
-    readonly promote: Done<Promotion.SwitchReport, Refused>
-    readonly rollback: Done<Promotion.SwitchReport, Refused>
+    readonly reprocess: Done<ReprocessReport>
+    readonly diff: Done<DiffReport, Refused>
+    readonly promote: Done<SwitchReport, Refused>
+    readonly rollback: Done<SwitchReport, Refused>
   }
 >()("@troupe/analytics/social/SocialWork") {
   static readonly layer = Layer.effect(
