@@ -39,7 +39,7 @@ const trainings: ReadonlyArray<() => Training.Training<Model>> = [
 ]
 
 describe("every model", () => {
-  it("is the same to the last bit whenever it is trained again, and whatever order it learns the news in", () => {
+  it("is the same to the last bit whenever it is trained again", () => {
     for (const training of trainings) {
       const [first, again] = [Training.now(training()), Training.now(training())]
       assert.deepStrictEqual(ModelBlob.encode(again), ModelBlob.encode(first), first.name)
@@ -265,7 +265,7 @@ describe("a blob", () => {
       )
     }
     assert.isBelow(ModelBlob.encode(Training.now(Logistic.train([]))).length, 3000)
-    assert.isBelow(ModelBlob.encode(Training.now(Lstm.train([], { hidden: 32, epochs: 1 }))).length, 24_000)
+    assert.isBelow(ModelBlob.encode(Training.now(Lstm.train([], { hidden: 32, epochs: 1 }))).length, 20_000)
   })
 
   const refusal = (bytes: Uint8Array): ModelInvalid => {
