@@ -17,7 +17,7 @@ const Side = ({ report }: { report: CompareShown }) => {
     ["lines of code of its own", count(linesOfCode.lambda.lines), count(linesOfCode.kappa.lines)]
   ]
   return (
-    <Table label="Lambda beside Kappa" head={["", "Lambda, corrected", "Kappa"]} numbers={[1, 2]}>
+    <Table label="What each costs and gets wrong" head={["", "Lambda, corrected", "Kappa"]} numbers={[1, 2]}>
       {rows.map(([name, ofLambda, ofKappa]) => (
         <tr key={name}>
           <th scope="row">{name}</th>
@@ -56,7 +56,7 @@ const Wirings = ({ report }: { report: CompareShown }) => {
           const listed = first.filter(({ wiring }) => wiring === name)
           return (
             <li key={name}>
-              <strong>{name}</strong>: {count(wrong)} wrong rows. {listed[0]?.cause ?? ""}
+              <strong>{name}</strong>: {count(wrong)} wrong rows: {listed[0]?.cause ?? ""}
               <ul>
                 {listed.map(({ at, key, lambda, question, truth }) => (
                   <li key={`${question} ${key} ${at}`}>

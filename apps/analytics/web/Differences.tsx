@@ -15,6 +15,13 @@ export const DifferenceFigures = ({ report }: { report: DiffReport }) => (
 
 const sequencesShown = 8
 
+const becauseOf = (sequences: ReadonlyArray<number>): string => {
+  if (sequences.length === 1) return `because of raw record ${sequences[0]}, `
+  const rest = sequences.length - sequencesShown
+  const more = rest > 0 ? ` and ${count(rest)} more` : ""
+  return `because of raw records ${sequences.slice(0, sequencesShown).join(", ")}${more}, the first being `
+}
+
 /** The first rows that differ, each with the events that made the difference. */
 export const Examples = ({ report }: { report: DiffReport }) => (
   <ul class="list">
@@ -27,10 +34,8 @@ export const Examples = ({ report }: { report: DiffReport }) => (
       <li key={key}>
         <code>{key}</code>: <em>{rowText(before)}</em> → <em>{rowText(after)}</em>
         <br />
-        because of raw {sequences.length === 1 ? "record" : "records"}{" "}
-        {sequences.slice(0, sequencesShown).join(", ")}
-        {sequences.length > sequencesShown ? ` and ${count(sequences.length - sequencesShown)} more` : ""}{" "}
-        (the first: {because})
+        {becauseOf(sequences)}
+        {because}
       </li>
     ))}
   </ul>

@@ -43,7 +43,7 @@ export const Reprocess = () => {
       figures={(report) => (
         <>
           <Figure
-            name="records folded again"
+            name="records folded by this run"
             value={report.reprocessed === 0 ? "none, ran already" : count(report.reprocessed)}
           />
           <Figure name="in" value={seconds(report.reprocessMillis)} />
@@ -64,7 +64,12 @@ export const Reprocess = () => {
           />
         </>
       )}
-      details={(report) => <Examples report={report} />}
+      details={(report) => (
+        <>
+          <h3>The first rows that differ</h3>
+          <Examples report={report} />
+        </>
+      )}
     >
       {isGoingOn ? <Bar progress={progress} /> : null}
     </StoryRoom>

@@ -53,7 +53,7 @@ export const Trending = () => {
       note={
         now === undefined
           ? "…"
-          : `What readers of the served rows are told: version ${now.version}, by which ${now.rules}.`
+          : `What readers of the served rows are told. Version ${now.version} is served: ${now.rules}.`
       }
     >
       <dl>

@@ -20,6 +20,8 @@ import * as RawTopic from "./RawTopic.ts"
 export interface Running {
   readonly edition: Edition
   readonly preprocess: RunningView
+  /** Records of the raw topic that had been folded before this run. */
+  readonly foldedBefore: number
   readonly aggregate: RunningView
   /** The rows that readers ask for. */
   readonly served: RunningServing
@@ -62,6 +64,7 @@ export const run = Effect.fn("Pipeline.run")(function* (
     partitions,
     ...(throttle === undefined ? {} : { throttle })
   })
+  const foldedBefore = (yield* preprocess.position).reduce((sum, { records }) => sum + records, 0)
   const view = Aggregate.view(edition)
   const aggregate = yield* Views.run(view, {
     ...cutting,
@@ -72,6 +75,7 @@ export const run = Effect.fn("Pipeline.run")(function* (
   return {
     edition,
     preprocess,
+    foldedBefore,
     aggregate,
     served,
     caughtUp: Effect.fnUntraced(function* (rawSequence) {

@@ -68,7 +68,7 @@ export const run = Effect.fn("Reprocess.run")(function* <E, R>(options: Options<
     proved: proof.proved,
     provedRows: proof.rows,
     notProved: proof.differences.length,
-    reprocessed: wasRunning ? 0 : end,
+    reprocessed: wasRunning ? 0 : Math.max(0, end - v2.foldedBefore),
     reprocessMillis,
     liveP99Before: before.p99,
     liveP99During: during.p99,

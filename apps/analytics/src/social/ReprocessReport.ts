@@ -10,7 +10,7 @@ export const ReprocessReport = Schema.Struct({
   proved: Schema.Boolean,
   provedRows: Schema.Int,
   notProved: Schema.Int,
-  /** Records folded again (0 when version 2 was running already), and how long that took under the live latency's budget. */
+  /** Records folded by this run (0 when version 2 was running already), and how long that took under the live latency's budget. */
   reprocessed: Schema.Int,
   reprocessMillis: Schema.Int,
   /** p99 in ms from a record's append until version 1's served rows have it, before and during; null when nothing came in. */

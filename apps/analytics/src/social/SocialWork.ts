@@ -74,7 +74,7 @@ export class SocialWork extends Context.Service<
         const { version } = Edition.v2
         const running = yield* social.running
         if (running.some(({ edition }) => edition.version === version)) return
-        const detail = `Version ${version} has not folded the history yet, so nothing is known of it. Reprocess first.`
+        const detail = `Version ${version} does not run beside the served one, so nothing is known of it now. Reprocess first.`
         return yield* new Refused({ detail })
       })
 
