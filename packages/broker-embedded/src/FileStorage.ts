@@ -77,6 +77,8 @@ export const makeFileStorage = (options: {
   Effect.gen(function* () {
     const { directory, durability, segmentBytes } = options
     const scope = yield* Effect.scope
+    // Whoever opens a topic first may end long before the topic: its actors must live where the storage does, not in that one's actor system.
+    const here = Effect.setContext(yield* Effect.context<never>())
     const root = path.join(directory, "topics")
     const scopes = new Map<string, Scope.Closeable>()
 
@@ -148,7 +150,7 @@ export const makeFileStorage = (options: {
             log.replace(settings, snapshot)
             yield* log.flush
             return log
-          }),
+          }).pipe(here),
         openAll: (lastSequence: number) =>
           Effect.gen(function* () {
             const found: Array<OpenedTopic["subscriptions"][number]> = []
@@ -188,7 +190,7 @@ export const makeFileStorage = (options: {
           )
           scopes.set(wanted.name, own)
           return opened
-        }),
+        }).pipe(here),
       names: onFiles("list topics", () =>
         subdirectories(root).filter((name) => readJson(path.join(root, name, "topic.json")) !== undefined)
       ),
