@@ -15,7 +15,7 @@ export type { ClickChunk } from "./ClickChunk.ts"
 
 /** How to read. */
 export interface ReadOptions {
-  /** Default: told from the first line; a text that begins with `{` is `otto`. */
+  /** Default: told from the first line; a text whose first line is a JSON object with `session` and `events` is `otto`. */
   readonly format?: Exclude<ClickFormat, "csv">
   /** Reads any CSV by naming its columns; `format` then does not count. */
   readonly mapping?: CsvMapping
@@ -30,7 +30,7 @@ export interface ReadOptions {
  *
  * Every data row comes out exactly once, as an event or as a reject that names line, column, value and reason. How the
  * bytes are cut into pieces never changes the rows. Fails with `HeaderInvalid` when the first line lacks a required
- * column, with `InputDamaged` when gzip input is cut short or damaged (after the rows before the damage), and with
+ * column or, of JSON lines, a field, with `InputDamaged` when gzip input is cut short or damaged (after the rows before the damage), and with
  * whatever the byte stream fails with. A leading byte order mark is skipped; bytes that are not UTF-8 reject their row.
  *
  * @example
@@ -101,6 +101,6 @@ const begin = (options: ReadOptions | undefined, text: string, bytesRead: () => 
   const otto =
     options?.mapping === undefined && (options?.format ?? (first === "{" ? "otto" : "csv")) === "otto"
   return otto
-    ? OttoRows.make(common, bytesRead)
+    ? OttoRows.make({ ...common, isNamed: options?.format === "otto" }, bytesRead)
     : CsvRows.make({ ...common, format: options?.format, mapping: options?.mapping }, bytesRead)
 }

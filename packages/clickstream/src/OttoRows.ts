@@ -4,12 +4,14 @@
  * `clicks` is 2 (detail), `carts` 3 (add), `orders` 5 (purchase). A "session" there is a shopper over up to four weeks:
  * it becomes `key`; sessions are for a sessionizer to find. `eventId` is `<session>:<position>`, from 1, which is
  * `hitNumber` too: two events of equal content, as when two products are ordered at once, are two events. A row is an
- * event; a line that is no shopper at all counts as one row.
+ * event; a line that is no shopper at all counts as one row. Unless it was asked for by name, a text whose first line is no
+ * JSON object with both fields is refused as a whole: it is something else.
  */
 import { type ClickChunk, notUtf8, type Rows, valueLength } from "./ClickChunk.ts"
 import type { ClickEvent } from "./ClickEvent.ts"
 import { isFault, lastMillis, type RowFault } from "./ClickFormat.ts"
 import { maxRecordLength } from "./CsvRecords.ts"
+import { HeaderInvalid } from "./ReadError.ts"
 import type { Reject } from "./Reject.ts"
 import { fromAction } from "./Symbols.ts"
 
@@ -19,9 +21,16 @@ const isType = (type: unknown): type is keyof typeof actions =>
 
 /** The rows of an OTTO text. Its longest line may have 1 048 576 characters: some 20 000 events. */
 export const make = (
-  options: { readonly fromRow: number; readonly rowsPerChunk: number },
+  options: {
+    readonly fromRow: number
+    readonly rowsPerChunk: number
+    /** True when somebody said that it is OTTO: then a first line that is no shopper is a bad row like any other. */
+    readonly isNamed: boolean
+  },
   bytesRead: () => number
 ): Rows => {
+  let isTold = options.isNamed
+  let refused: HeaderInvalid | undefined
   let rest = ""
   let line = 0
   let row = 0
@@ -74,6 +83,12 @@ export const make = (
   }
 
   const takeWhole = (text: string, into: Array<ClickChunk>): void => {
+    if (refused !== undefined) return
+    if (!isTold && text.trim() !== "") {
+      refused = refusalOf(text, line + 1)
+      if (refused !== undefined) return
+      isTold = true
+    }
     if (!overlong && text.length <= maxRecordLength) {
       takeLine(text, into)
       return
@@ -88,15 +103,31 @@ export const make = (
     push: (text, into) => {
       takeText(text, into)
       flush(into)
-      return undefined
+      return refused
     },
     end: (into) => {
       if (rest !== "") takeWhole(rest, into)
       rest = ""
       flush(into)
-      return undefined
+      return refused
     }
   }
+}
+
+/** Why a text with this first line is not OTTO's; nothing when it is. What has both fields, whatever they hold, is a row. */
+const refusalOf = (text: string, line: number): HeaderInvalid | undefined => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    value = undefined
+  }
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value)
+  const found = isObject ? Object.keys(value as object) : [text.slice(0, valueLength)]
+  const missing = ["session", "events"].filter((field) => !(isObject && found.includes(field)))
+  return missing.length === 0
+    ? undefined
+    : new HeaderInvalid({ line, missing, repeated: [], found, format: "otto" })
 }
 
 interface Shopper {

@@ -20,7 +20,11 @@ export class HeaderInvalid extends Schema.TaggedError<HeaderInvalid>()("HeaderIn
       ...this.repeated.map((column) => `column ${column} is there twice`)
     ]
     const found = this.found.length === 0 ? "nothing" : this.found.join(",").slice(0, 300)
-    return `line ${this.line}: ${problems.join(", ")} (format ${this.format}; found ${found}). Add a header line with these columns, in any order.`
+    const remedy =
+      this.format === "otto"
+        ? 'Give a CSV with a header line, or JSON lines: on each line one object with "session" and "events".'
+        : "Add a header line with these columns, in any order."
+    return `line ${this.line}: ${problems.join(", ")} (format ${this.format}; found ${found}). ${remedy}`
   }
 }
 

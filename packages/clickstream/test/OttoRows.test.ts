@@ -19,38 +19,36 @@ const collect = Effect.fnUntraced(function* (
 })
 
 describe("OTTO", () => {
-  it.effect(
-    "is told by its first character; each event of a shopper is a row with a position in its id",
-    () =>
-      Effect.gen(function* () {
-        const { chunks, events } = yield* collect(fixture("otto.jsonl"))
-        assert.strictEqual(chunks[0]?.format, "otto")
-        assert.deepStrictEqual(
-          events.map(({ action, eventId, row, skus, symbol }) => [eventId, row, symbol, action, skus.join()]),
-          [
-            ["7:1", 1, 2, "detail", "11"],
-            ["7:2", 2, 3, "add", "12"],
-            ["7:3", 3, 5, "purchase", "11"],
-            ["7:4", 4, 5, "purchase", "12"],
-            ["8:4", 9, 2, "detail", "13"],
-            ["ten:1", 13, 2, "detail", "a-1"]
-          ]
-        )
-        assert.deepStrictEqual(events[1], {
-          eventId: "7:2",
-          key: "7",
-          sessionIdHash: "7",
-          row: 2,
-          symbol: 3,
-          action: "add",
-          skus: ["12"],
-          timeMillis: 1_660_000_004_000,
-          urlHash: "",
-          hitNumber: 2
-        })
-        const decode = Schema.decodeUnknownEffect(ClickEvent)
-        for (const event of events) assert.deepStrictEqual(yield* decode(event), event)
+  it.effect("is told by its first line; each event of a shopper is a row with a position in its id", () =>
+    Effect.gen(function* () {
+      const { chunks, events } = yield* collect(fixture("otto.jsonl"))
+      assert.strictEqual(chunks[0]?.format, "otto")
+      assert.deepStrictEqual(
+        events.map(({ action, eventId, row, skus, symbol }) => [eventId, row, symbol, action, skus.join()]),
+        [
+          ["7:1", 1, 2, "detail", "11"],
+          ["7:2", 2, 3, "add", "12"],
+          ["7:3", 3, 5, "purchase", "11"],
+          ["7:4", 4, 5, "purchase", "12"],
+          ["8:4", 9, 2, "detail", "13"],
+          ["ten:1", 13, 2, "detail", "a-1"]
+        ]
+      )
+      assert.deepStrictEqual(events[1], {
+        eventId: "7:2",
+        key: "7",
+        sessionIdHash: "7",
+        row: 2,
+        symbol: 3,
+        action: "add",
+        skus: ["12"],
+        timeMillis: 1_660_000_004_000,
+        urlHash: "",
+        hitNumber: 2
       })
+      const decode = Schema.decodeUnknownEffect(ClickEvent)
+      for (const event of events) assert.deepStrictEqual(yield* decode(event), event)
+    })
   )
 
   it.effect(
@@ -124,6 +122,39 @@ describe("OTTO", () => {
         )
         assert.isTrue(rejects.every(({ value }) => value.length <= 200))
       }
+    })
+  )
+
+  it.effect("other JSON is refused at its first line with a remedy, unless it was named", () =>
+    Effect.gen(function* () {
+      const good = '{"session":1,"events":[{"aid":1,"ts":5,"type":"clicks"}]}'
+      const others = [
+        '{\n  "session": 1,\n  "events": []\n}\n',
+        `\n{"name":"x"}\n${good}\n`,
+        '{"session":1}',
+        "{",
+        `{"a":"${"y".repeat(1_100_000)}"}\n${good}\n`
+      ]
+      for (const text of others) {
+        for (const piece of [1, 10_000_000]) {
+          if (piece === 1 && text.length > 1000) continue
+          const error = yield* Effect.flip(collect(utf8(text), { piece }))
+          assert.strictEqual(error._tag, "HeaderInvalid")
+          assert.match(
+            error.message,
+            /line [12]: column events is missing|line [12]: column session is missing/
+          )
+          assert.include(error.message, "Give a CSV with a header line, or JSON lines")
+        }
+        const { events, rejects } = yield* collect(utf8(text), { piece: 1000, format: "otto" })
+        assert.isAbove(rejects.length, 0)
+        assert.strictEqual(events.length, text.includes(good) ? 1 : 0)
+      }
+      const { rejects } = yield* collect(utf8(`{"session":null,"events":1}\n${good}`))
+      assert.deepStrictEqual(
+        rejects.map(({ column }) => column),
+        ["session"]
+      )
     })
   )
 })
