@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { OtherInput } from "../Feeding.ts"
 import * as BatchAnswers from "./BatchAnswers.ts"
 import * as EditionDiff from "./EditionDiff.ts"
 import * as HeldFeed from "./HeldFeed.ts"
@@ -20,6 +21,21 @@ import { SocialRun } from "./SocialRun.ts"
 import * as SocialSource from "./SocialSource.ts"
 import * as Trending from "./Trending.ts"
 
+/** A command that names no feed is about the one that the run's directory holds: also when that has no end, and stands still now. */
+const orEndless = <A, E, R>(
+  { events, input }: SocialInput.Flags,
+  ingest: Effect.Effect<A, E, R>
+): Effect.Effect<A | undefined, E, R> =>
+  Effect.catchIf(
+    ingest,
+    (error) =>
+      error instanceof OtherInput &&
+      Option.isNone(events) &&
+      Option.isNone(input) &&
+      SocialSource.isEndless(error.held),
+    () => Effect.undefined
+  )
+
 /** Runs `work` on the run that the flags name, with its feed taken in and its current edition caught up. */
 const withFeed = Effect.fnUntraced(function* <A, E, R>(
   given: SocialInput.Flags,
@@ -29,11 +45,13 @@ const withFeed = Effect.fnUntraced(function* <A, E, R>(
   const shown = yield* Progress.shown
   const broker = Layer.merge(BrokerChoice.layer({ broker: given.broker, directory }), ActorSystem.layer)
   return yield* Effect.gen(function* () {
-    // A command that names no feed is about the one that the run's directory holds.
     const isNamed = Option.isSome(given.input) || Option.isSome(given.events)
     if (isNamed || !(yield* SocialIngest.isWhole)) {
       const source = yield* SocialInput.sourceOf(given)
-      yield* shown("feed    ", (onProgress) => SocialIngest.run(source, { onProgress }))
+      yield* orEndless(
+        given,
+        shown("feed    ", (onProgress) => SocialIngest.run(source, { onProgress }))
+      )
     }
     return yield* Effect.provide(work, SocialRun.layer(directory.path))
   }).pipe(Effect.provide(broker))
@@ -152,12 +170,18 @@ const reprocessApart = Effect.fnUntraced(function* (given: SocialInput.Flags) {
   const rows = yield* SocialInput.rowsOf(source, given)
   const report = yield* Effect.gen(function* () {
     const history = SocialSource.until(source, Math.floor(rows * historyShare))
-    yield* shown("feed    ", (onProgress) => SocialIngest.run(history, { end: false, onProgress }))
+    yield* orEndless(
+      given,
+      shown("feed    ", (onProgress) => SocialIngest.run(history, { end: false, onProgress }))
+    )
     return yield* Effect.gen(function* () {
       yield* caughtUp
-      const live = yield* SocialIngest.run(SocialSource.paced(source, { perSecond: livePerSecond }), {
-        onProgress: () => Effect.void
-      }).pipe(Effect.forkChild({ startImmediately: true }))
+      const live = yield* orEndless(
+        given,
+        SocialIngest.run(SocialSource.paced(source, { perSecond: livePerSecond }), {
+          onProgress: () => Effect.void
+        })
+      ).pipe(Effect.forkChild({ startImmediately: true }))
       const found = yield* shown("version 2", (onProgress) =>
         Reprocess.run({ onProgress, arrival: Fiber.join(live) })
       )

@@ -82,11 +82,16 @@ export const ofBytes = <E, R>(
     )
   })
 
+const withoutEnd = "without end, "
+
+/** True for the name of a feed that goes on for ever: a topic that holds it never holds all of it. */
+export const isEndless = (name: string): boolean => name.includes(withoutEnd)
+
 /** A seeded feed: `events` lines over `days` days, or without end; the same for the same options. `total` is in lines. */
 export const feed = (options: Omit<Feed.FeedOptions, "fromRow">): Source => {
   const { days = Feed.defaultDays, events, eventsPerDay = Feed.defaultEventsPerDay, seed } = options
   const shape =
-    events === undefined ? `without end, ${eventsPerDay} a day` : `${events} lines over ${days} days`
+    events === undefined ? `${withoutEnd}${eventsPerDay} a day` : `${events} lines over ${days} days`
   return {
     name: `social feed seed ${seed}, ${shape}`,
     total: events ?? Number.POSITIVE_INFINITY,
