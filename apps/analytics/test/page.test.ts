@@ -4,14 +4,14 @@ import * as Analytics from "./AnalyticsProcess.ts"
 
 describe("the page", () => {
   it.skipIf(!hasBrowser)("shows sessions as they close, and the same ones again after a reload", async () => {
-    const run = Analytics.start("--broker", "memory", "--port", "0", "--speed", "20000")
+    await using run = await Analytics.live("--speed", "20000")
     const browser = await launch()
     try {
       const page = await browser.newPage()
       const errors: Array<string> = []
       page.on("pageerror", (error) => errors.push(error.message))
-      await page.goto(await Analytics.addressOf(run))
-      const room = page.getByRole("region", { name: "Sessions" })
+      await page.goto(run.url)
+      const room = page.getByRole("region", { name: "Sessions", exact: true })
       await room.locator("tbody tr").nth(11).waitFor()
       await page.reload()
       await room.locator("tbody tr").nth(11).waitFor()
@@ -19,25 +19,17 @@ describe("the page", () => {
       assert.deepStrictEqual(errors, [])
     } finally {
       await browser.close()
-      run.kill("SIGINT")
-      await run.ended
     }
   })
 
   it("is behind an API that says where the run stands", async () => {
-    const run = Analytics.start("--broker", "memory", "--port", "0", "--speed", "20000")
-    try {
-      const url = await Analytics.addressOf(run)
-      const status = (await (await fetch(`${url}/status`)).json()) as Record<string, unknown>
-      assert.deepInclude(status, { broker: "memory", durability: "memory" })
-      assert.strictEqual((status["partitions"] as ReadonlyArray<unknown>).length, 4)
-      assert.strictEqual(
-        (await fetch(`${url}/sessions/events`, { headers: { "last-event-id": "x" } })).status,
-        400
-      )
-    } finally {
-      run.kill("SIGINT")
-      await run.ended
-    }
+    await using run = await Analytics.live("--speed", "20000")
+    const status = (await (await fetch(`${run.url}/status`)).json()) as Record<string, unknown>
+    assert.deepInclude(status, { broker: "memory", durability: "memory" })
+    assert.strictEqual((status["partitions"] as ReadonlyArray<unknown>).length, 4)
+    assert.strictEqual(
+      (await fetch(`${run.url}/sessions/events`, { headers: { "last-event-id": "x" } })).status,
+      400
+    )
   })
 })
