@@ -1,4 +1,7 @@
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import type { Status } from "../src/Api.ts"
 import type { DiffReport } from "../src/social/DiffReport.ts"
 import type { ReplayShown } from "../src/social/SocialApi.ts"
 import type { ReprocessProgress, SocialStatus } from "../src/social/SocialStatus.ts"
@@ -15,10 +18,11 @@ interface Changed {
 const directory = Analytics.temporaryDirectory()
 let app: Awaited<ReturnType<typeof Analytics.live>>
 beforeAll(async () => {
-  app = await Analytics.live("--data", directory.path)
+  app = await Analytics.live("--data", directory.path, "--seed", "9")
 })
 afterAll(async () => {
   await app.stop()
+  assert.isFalse(existsSync(join(directory.path, "app.json")))
   directory[Symbol.dispose]()
 })
 
@@ -47,6 +51,50 @@ const changesUntil = async (done: (changed: Changed) => boolean, lastEventId?: s
   }
   throw new Error(`the stream ended after ${changes.length} changes`)
 }
+
+describe("the API", () => {
+  it("says where the clicks stand", async () => {
+    const status = await app.get<Status>("/status")
+    assert.deepInclude(status, { broker: "memory", durability: "memory" })
+    assert.strictEqual(status.partitions.length, 4)
+    const headers = { "last-event-id": "x" }
+    assert.strictEqual((await fetch(`${app.url}/sessions/events`, { headers })).status, 400)
+  })
+})
+
+describe("a directory that an app holds", () => {
+  it("names the app, and commands on it are sent there; their flags must be its own", async () => {
+    const file = join(directory.path, "app.json")
+    assert.include(JSON.parse(readFileSync(file, "utf8")), { pid: app.run.pid, url: app.url })
+    assert.strictEqual(statSync(file).mode & 0o777, 0o600)
+
+    const ask = (...args: ReadonlyArray<string>) => Analytics.start(...args, "--data", directory.path).ended
+    const [said, refused, ofItsOwn] = await Promise.all([
+      ask("trending", "--json", "--seed", "9"),
+      ask("batch", "--broker", "nats"),
+      ask("replay", "--events", "5")
+    ])
+    assert.strictEqual(said.code, 0, said.stderr)
+    assert.include(said.stderr, `Asking the app that holds ${directory.path}`)
+    assert.isAtLeast(JSON.parse(said.stdout).records, 10_000)
+    assert.strictEqual(refused.code, 1)
+    assert.include(refused.stderr, "has memory")
+    assert.strictEqual(ofItsOwn.code, 1)
+    assert.include(ofItsOwn.stderr, "takes no --events")
+  })
+
+  it("is free again when the app was killed: a command answers from the files", async () => {
+    using killed = Analytics.temporaryDirectory()
+    const { run } = await Analytics.live("--data", killed.path, "--broker", "embedded")
+    run.kill("SIGKILL")
+    await run.ended
+    assert.isTrue(existsSync(join(killed.path, "app.json")))
+    const { code, stderr, stdout } = await Analytics.start("trending", "--json", "--data", killed.path).ended
+    assert.strictEqual(code, 0, stderr)
+    assert.notInclude(stderr, "Asking the app")
+    assert.isAtLeast(JSON.parse(stdout).records, 10_000)
+  })
+})
 
 describe("the API of the social feed", () => {
   it("says where the feed and its versions stand, and what trends in the rows of the served one", async () => {
