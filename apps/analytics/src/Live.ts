@@ -10,8 +10,8 @@ import type { Status } from "./Api.ts"
 import { LiveSessions } from "./LiveSessions.ts"
 import { LiveSocial } from "./social/LiveSocial.ts"
 
-const lineOf = ({ clicks, purchaseSessions, sessions }: Status) =>
-  `${clicks} clicks  ${sessions} sessions closed  ${purchaseSessions} with a purchase`
+const lineOf = ({ clicks, purchaseSessions, sessions }: Status, version: number, records: number) =>
+  `${clicks} clicks  ${sessions} sessions closed  ${purchaseSessions} with a purchase  |  ${records} records of the feed  version ${version} serves`
 
 /**
  * Says where the page is, then shows a status line until it is stopped: redrawn every half second on a terminal, one
@@ -29,8 +29,12 @@ export const run = Effect.fn("Live.run")(function* (directory: string, app: Held
     `Sessions and the social feed live: ${HttpServer.formatAddress(address)} (API at /docs). Ctrl-C stops; the same directory goes on.`
   )
   const every = Schedule.spaced(canAnimate ? "500 millis" : "5 seconds")
-  const show = Stream.fromEffectSchedule(live.status, every).pipe(
-    Stream.map((status) => (canAnimate ? `\r\u001b[2K${lineOf(status)}` : `${lineOf(status)}\n`)),
+  const line = Effect.gen(function* () {
+    const { alias, records } = yield* social.status
+    return lineOf(yield* live.status, alias.current, records)
+  })
+  const show = Stream.fromEffectSchedule(line, every).pipe(
+    Stream.map((text) => (canAnimate ? `\r\u001b[2K${text}` : `${text}\n`)),
     Stream.run(stdio.stdout({ endOnDone: false }))
   )
   yield* Effect.raceAllFirst([show, live.failure, social.failure])

@@ -6,6 +6,7 @@ import { Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { commands as intentCommands } from "./intent/IntentCommands.ts"
 import * as Live from "./Live.ts"
 import { LiveSessions } from "./LiveSessions.ts"
 import * as Once from "./Once.ts"
@@ -136,7 +137,7 @@ const analytics = Command.make("analytics", flags, run).pipe(
   Command.withDescription(
     "The live page: clicks and a social feed into topics, views live beside them; with --once sessions of one input, and the history again with version 2"
   ),
-  Command.withSubcommands([demo, ...socialCommands, compare, storage, storageWriter, wal, walPrimary])
+  Command.withSubcommands([demo, ...socialCommands, compare, ...intentCommands, storage, storageWriter, wal, walPrimary])
 )
 
 analytics.pipe(

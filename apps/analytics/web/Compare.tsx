@@ -77,7 +77,7 @@ const Wirings = ({ report }: { report: CompareShown }) => {
 export const Compare = () => (
   <StoryRoom
     title="Lambda beside Kappa"
-    note="Both answer the same questions over the same feed, in a process of its own on the memory broker. The truth is what DuckDB computes over all events; a row that is not the truth is wrong."
+    note="Both answer the same questions over the same feed, in a process of its own on the memory broker. The truth is what DuckDB computes over all events; a row that is not the truth is wrong. Times are taken while this app goes on beside it."
     story={compareStory}
     ask="Compare"
     controls={

@@ -7,6 +7,7 @@ import { Reprocess } from "./Reprocess.tsx"
 import { placeOf } from "./Room.tsx"
 import { Sessions } from "./Sessions.tsx"
 import { Storage } from "./Storage.tsx"
+import { social } from "./social.ts"
 import { connected, status } from "./store.ts"
 import { Trending } from "./Trending.tsx"
 import { Wal } from "./Wal.tsx"
@@ -29,7 +30,9 @@ export const Page = () => (
   <main>
     <header>
       <h1>One log, every answer</h1>
-      <p>{status.value ? `Reading ${status.value.input}.` : "…"}</p>
+      <p>
+        {status.value && social.value ? `Clicks: ${status.value.input}. Posts: ${social.value.feed}.` : "…"}
+      </p>
       <nav aria-label="Rooms">
         {rooms.map((title) => (
           <a key={title} href={`#${placeOf(title)}`}>
