@@ -1,5 +1,6 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import * as Schema from "effect/Schema"
+import * as IntentApi from "./intent/IntentApi.ts"
 import { Failed, StillRunning } from "./Problems.ts"
 import { CompareShown, eventsMax } from "./social/CompareShown.ts"
 import * as SocialApi from "./social/SocialApi.ts"
@@ -54,6 +55,7 @@ export const AnalyticsApi = HttpApi.make("analytics")
       })
     )
   )
+  .add(IntentApi.group)
   .add(SocialApi.group)
   .add(
     HttpApiGroup.make("stories").add(

@@ -20,7 +20,11 @@ const openRejected = Effect.gen(function* () {
  */
 export const run = Effect.fn("Ingest.run")(function* (
   source: Source,
-  options: { readonly onProgress: (progress: Feeding.Progress) => Effect.Effect<void> }
+  options: {
+    readonly onProgress: (progress: Feeding.Progress) => Effect.Effect<void>
+    /** The topic of clicks; default the run's own, `clicks`. */
+    readonly topic?: string
+  }
 ) {
   const rejected = yield* openRejected
   const reject = (row: Reject.Reject) =>
@@ -35,7 +39,7 @@ export const run = Effect.fn("Ingest.run")(function* (
   })
   const { name, total } = source
   return yield* Feeding.run(
-    { name: ClickTopic.name, rowHeader: ClickTopic.rowHeader, ends: ClickTopic.ends },
+    { name: options.topic ?? ClickTopic.name, rowHeader: ClickTopic.rowHeader, ends: ClickTopic.ends },
     { name, total, read: (fromRow) => Stream.mapEffect(source.read(fromRow), pieceOf) },
     options
   )

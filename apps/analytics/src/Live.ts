@@ -7,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type { Status } from "./Api.ts"
+import { LiveScores } from "./intent/LiveScores.ts"
 import { LiveSessions } from "./LiveSessions.ts"
 import { LiveSocial } from "./social/LiveSocial.ts"
 
@@ -20,6 +21,7 @@ const lineOf = ({ clicks, purchaseSessions, sessions }: Status, version: number,
  */
 export const run = Effect.fn("Live.run")(function* (directory: string, app: HeldRun.App) {
   const live = yield* LiveSessions
+  const scores = yield* LiveScores
   const social = yield* LiveSocial
   const stdio = yield* Stdio.Stdio
   const { canAnimate } = yield* TerminalCapabilities.TerminalCapabilities
@@ -37,5 +39,5 @@ export const run = Effect.fn("Live.run")(function* (directory: string, app: Held
     Stream.map((text) => (canAnimate ? `\r\u001b[2K${text}` : `${text}\n`)),
     Stream.run(stdio.stdout({ endOnDone: false }))
   )
-  yield* Effect.raceAllFirst([show, live.failure, social.failure])
+  yield* Effect.raceAllFirst([show, live.failure, scores.failure, social.failure])
 }, Effect.scoped)

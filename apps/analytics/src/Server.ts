@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { AnalyticsApi } from "./Api.ts"
+import * as IntentHandlers from "./intent/IntentHandlers.ts"
 import { LiveSessions } from "./LiveSessions.ts"
 import { Failed, type StillRunning, stillRunning } from "./Problems.ts"
 import * as Stories from "./Stories.ts"
@@ -77,15 +78,15 @@ const StoriesLive = HttpApiBuilder.group(
   })
 )
 
-/** A request body larger than this is refused: the longest names one row. */
-const bodyMax = ByteSize.fromInputUnsafe("16 KiB")
+/** A request body larger than this is refused: the longest holds a model. */
+const bodyMax = ByteSize.fromInputUnsafe("1 MiB")
 
 /** The API of a run, its documentation at `/docs`, and the built page; on loopback only. Port 0 takes a free one. */
 export const layer = (options: { readonly port: number; readonly app: HeldRun.App }) =>
   HttpRouter.serve(
     Layer.mergeAll(
       HttpApiBuilder.layer(AnalyticsApi, { openapiPath: "/openapi.json" }).pipe(
-        Layer.provide([SessionsLive, SocialHandlers.layer, StoriesLive]),
+        Layer.provide([SessionsLive, IntentHandlers.layer, SocialHandlers.layer, StoriesLive]),
         Layer.provide(SocialWork.layer),
         Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
       ),

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { commands as intentCommands } from "./intent/IntentCommands.ts"
+import { LiveScores } from "./intent/LiveScores.ts"
 import * as Live from "./Live.ts"
 import { LiveSessions } from "./LiveSessions.ts"
 import * as Once from "./Once.ts"
@@ -95,6 +96,7 @@ const live = Effect.fnUntraced(function* (given: Flags) {
   const app = yield* HeldRun.make({ broker, seed: String(seed) })
   const page = Server.layer({ port, app }).pipe(
     Layer.provideMerge(LiveSessions.layer(source)),
+    Layer.provideMerge(LiveScores.layer({ seed })),
     Layer.provideMerge(LiveSocial.layer({ seed, perSecond: feedRate })),
     Layer.provideMerge(SocialRun.layer(directory.path)),
     Layer.provideMerge(services(broker, directory))
@@ -137,7 +139,16 @@ const analytics = Command.make("analytics", flags, run).pipe(
   Command.withDescription(
     "The live page: clicks and a social feed into topics, views live beside them; with --once sessions of one input, and the history again with version 2"
   ),
-  Command.withSubcommands([demo, ...socialCommands, compare, ...intentCommands, storage, storageWriter, wal, walPrimary])
+  Command.withSubcommands([
+    demo,
+    ...socialCommands,
+    compare,
+    ...intentCommands,
+    storage,
+    storageWriter,
+    wal,
+    walPrimary
+  ])
 )
 
 analytics.pipe(
