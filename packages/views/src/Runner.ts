@@ -169,7 +169,8 @@ export const start = Effect.fnUntraced(function* <State, Output>(plan: Plan<Stat
   })
 
   const progress = (every: Duration.Input = "250 millis") =>
-    Stream.fromEffectSchedule(orFailed(sample), Schedule.spaced(every)).pipe(
+    // The failure first: where the broker answers at once, a sample would win every race.
+    Stream.fromEffectSchedule(Effect.raceFirst(Deferred.await(failed), sample), Schedule.spaced(every)).pipe(
       Stream.mapAccum(
         (): ReadonlyArray<Progress.Sample> => [],
         (samples, next) => {

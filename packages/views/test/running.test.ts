@@ -200,6 +200,21 @@ describe("a running view", () => {
     }).pipe(Effect.scoped, local)
   )
 
+  it.effect("stops saying how far it is when it has failed, and says why", () =>
+    Effect.gen(function* () {
+      const { input, options } = yield* setUp(10)
+      const running = yield* Views.run(totals({}), options)
+      const before = yield* Effect.forkChild(Effect.flip(Stream.runDrain(running.progress("1 second"))))
+      yield* running.caughtUp()
+      yield* input.append({ subject: "p.9", data: new Uint8Array() })
+      yield* Effect.flip(running.failure)
+      const after = yield* Effect.forkChild(Effect.flip(Stream.runDrain(running.progress("1 second"))))
+      yield* TestClock.adjust("3 seconds")
+      for (const fiber of [before, after])
+        assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "NoSuchPartition")
+    }).pipe(Effect.scoped, local)
+  )
+
   it.effect("runs only the partitions that it is given", () =>
     Effect.gen(function* () {
       const { broker, input, options } = yield* setUp(300)
