@@ -7,10 +7,11 @@ describe("the page", () => {
     "reprocesses, proves, promotes and rolls back before everybody's eyes, and shows sessions as they close",
     async () => {
       using directory = Analytics.temporaryDirectory()
-      await using app = await Analytics.live("--data", directory.path, "--speed", "20000")
+      await using app = await Analytics.live("--data", directory.path, "--speed", "2000")
       const browser = await launch()
       try {
         const page = await browser.newPage()
+      page.setDefaultTimeout(25_000)
         const errors: Array<string> = []
         page.on("pageerror", (error) => errors.push(error.message))
         await page.goto(app.url)
