@@ -56,11 +56,14 @@ export const show = Effect.fn("Progress.show")(function* <E, R>(
   let from: number | undefined
   let quarter = 0
   let drawnAt = 0
+  let hasEnded = false
   yield* progress.pipe(
     Stream.mapEffect((now) => Effect.map(Clock.currentTimeMillis, (at) => ({ now, at }))),
     Stream.filter(({ now, at }) => {
       from ??= now.done
       const isEnd = now.done >= now.total
+      if (hasEnded) return false
+      hasEnded = isEnd
       if (canAnimate) {
         if (!isEnd && at - drawnAt < 100) return false
         drawnAt = at

@@ -1,4 +1,4 @@
-import type { BrokerError, Topic } from "@troupe/broker"
+import type { BrokerError, Topic, TopicRecord } from "@troupe/broker"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -12,7 +12,7 @@ const watchedMax = 64
  */
 export const watch = <E>(
   topic: Topic,
-  visible: (sequence: number) => Effect.Effect<void, E>,
+  visible: (record: TopicRecord) => Effect.Effect<void, E>,
   onSample: (sample: { readonly nowMillis: number; readonly latencyMillis: number }) => void
 ): Effect.Effect<never, E | BrokerError> =>
   Effect.gen(function* () {
@@ -24,7 +24,7 @@ export const watch = <E>(
           Effect.gen(function* () {
             const last = records.at(-1)
             if (last === undefined) return
-            yield* visible(last.sequence)
+            yield* visible(last)
             const nowMillis = yield* Clock.currentTimeMillis
             onSample({ nowMillis, latencyMillis: Math.max(0, nowMillis - last.timeMillis) })
           }),

@@ -21,6 +21,10 @@ export interface Options<E, R> {
 /** The budget of the live p99 while a backfill runs: what it was, doubled, but no less than this many milliseconds. */
 const budgetMillisMin = 100
 const checkEvery = "100 millis"
+/** Gently: what the first stage lets through is work for two more, which the live latency feels a little later. */
+const backfill = { batchMin: 64, batchMax: 2048, increase: 32, settle: "1 second" } as const
+/** Records of a partition that version 2 folds at once: one fold is the least that live work on the same thread waits for. */
+const chunkRecords = 256
 
 /**
  * Runs version 2 over the whole history beside version 1, which goes on serving: held back by version 1's live p99, then compared row by row, then
@@ -35,11 +39,11 @@ export const run = Effect.fn("Reprocess.run")(function* <E, R>(options: Options<
   const before = yield* latency.take
   const budgetMillis = Math.max(budgetMillisMin, 2 * (before.p99 ?? 0))
 
-  const throttle = yield* Throttle.aimd({ p99Millis: latency.p99Now, budgetMillis, settle: "2 seconds" })
+  const throttle = yield* Throttle.aimd({ ...backfill, p99Millis: latency.p99Now, budgetMillis })
   const began = yield* Clock.currentTimeMillis
   const end = (yield* social.raw.info).lastSequence
   const wasRunning = (yield* social.running).some(({ edition }) => edition === Edition.v2)
-  const v2 = yield* social.pipeline(Edition.v2, { throttle })
+  const v2 = yield* social.pipeline(Edition.v2, { throttle, chunkRecords })
   yield* v2.preprocess.progress(checkEvery).pipe(
     Stream.tap(({ done, ratePerSecond, total }) =>
       // What came in meanwhile is folded too, but it is not what is waited for.

@@ -162,8 +162,16 @@ export const run = Effect.fn("Compare.run")(function* (settings: Settings) {
     Effect.raceAllFirst([
       live.follow,
       pipeline.failure,
-      Freshness.watch(raw, live.visible, ({ latencyMillis }) => samples.lambda.push(latencyMillis)),
-      Freshness.watch(raw, pipeline.caughtUp, ({ latencyMillis }) => samples.kappa.push(latencyMillis)),
+      Freshness.watch(
+        raw,
+        ({ sequence }) => live.visible(sequence),
+        ({ latencyMillis }) => samples.lambda.push(latencyMillis)
+      ),
+      Freshness.watch(
+        raw,
+        ({ sequence }) => pipeline.caughtUp(sequence),
+        ({ latencyMillis }) => samples.kappa.push(latencyMillis)
+      ),
       Effect.andThen(
         Effect.sleep(`${liveSecondsMax / 4} seconds`),
         Effect.andThen(live.runBatch, Effect.never)
