@@ -1,6 +1,7 @@
 import { Batch } from "./Batch.tsx"
 import { Compare } from "./Compare.tsx"
 import { Diff } from "./Diff.tsx"
+import { Intent } from "./Intent.tsx"
 import { Promotion } from "./Promotion.tsx"
 import { Replay } from "./Replay.tsx"
 import { Reprocess } from "./Reprocess.tsx"
@@ -14,6 +15,7 @@ import { Wal } from "./Wal.tsx"
 
 const rooms = [
   "Sessions",
+  "Shopper intent",
   "Trending",
   "Batch",
   "Lambda beside Kappa",
@@ -42,6 +44,7 @@ export const Page = () => (
       </nav>
     </header>
     <Sessions />
+    <Intent />
     <Trending />
     <Batch />
     <Compare />

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals"
 import type { SessionShown, Status } from "../src/Api.ts"
+import { refreshIntent } from "./intent.ts"
 import { follow, refresh } from "./social.ts"
 
 /** Sessions shown: the last ones that closed. */
@@ -29,7 +30,7 @@ new EventSource("/sessions/events").addEventListener("session", (event: MessageE
 
 const poll = async () => {
   try {
-    const [answer] = await Promise.all([fetch("/status"), refresh()])
+    const [answer] = await Promise.all([fetch("/status"), refresh(), refreshIntent()])
     status.value = (await answer.json()) as Status
     connected.value = true
   } catch {

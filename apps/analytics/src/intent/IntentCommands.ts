@@ -13,7 +13,8 @@ import * as IntentEvaluation from "./IntentEvaluation.ts"
 import * as IntentInput from "./IntentInput.ts"
 import * as IntentRegistry from "./IntentRegistry.ts"
 import * as IntentRendering from "./IntentRendering.ts"
-import { type LayeredSession, sessionsOf } from "./Labelled.ts"
+import { sessionsOf } from "./Labelled.ts"
+import type { LayeredSession } from "./LayeredSession.ts"
 import type { OpenReport } from "./OpenReport.ts"
 import * as Score from "./Score.ts"
 import type { SessionsReport } from "./SessionsReport.ts"
@@ -112,7 +113,7 @@ const train = Command.make(
   Effect.fnUntraced(function* ({ broker, data, json, model, role, seed, ...given }) {
     const trainer = yield* Candidates.trainer(model, seed)
     const app = yield* HeldIntent.held(data, broker)
-    const clicks = yield* IntentInput.read({ ...given, seed }, reportEvents)
+    const clicks = yield* IntentInput.read({ ...given, seed: IntentRegistry.otherSeed(seed) }, reportEvents)
     const common = { trainer, seed }
     const made = Option.isSome(app)
       ? yield* Train.run(clicks, {

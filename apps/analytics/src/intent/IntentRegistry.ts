@@ -53,8 +53,8 @@ export interface Used {
   readonly from: string
 }
 
-/** The shoppers that models learn from which nobody trained: others than those of a run with the same seed. */
-const otherSeed = (seed: number): number => seed + 1_000_003
+/** Simulated shoppers to learn from: others than those of a run with the same seed. */
+export const otherSeed = (seed: number): number => seed + 1_000_003
 const sessionsToLearn = 12_000
 
 /** What a run that has no models is given: a logistic regression as champion, an LSTM of 16 units in its shadow. The same bits for the same seed. */

@@ -1,7 +1,7 @@
 import { Symbols } from "@troupe/clickstream"
 import { Table } from "@troupe/console"
 import type { IntentReport } from "./IntentReport.ts"
-import type { LayeredSession } from "./Labelled.ts"
+import type { LayeredSession } from "./LayeredSession.ts"
 import type { OpenReport } from "./OpenReport.ts"
 import type { ScoreReport } from "./ScoreReport.ts"
 import type { SessionsReport } from "./SessionsReport.ts"

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { LayeredSession } from "./Labelled.ts"
+import { LayeredSession } from "./LayeredSession.ts"
 
 /** What comes in now, from the raw events over the sessions to the symbols. */
 export const LayersReport = Schema.Struct({
@@ -17,7 +17,7 @@ export const LayersReport = Schema.Struct({
       sessionId: Schema.NullOr(Schema.String)
     })
   ),
-  /** The sessions that these clicks are in, then the last ones that closed. */
+  /** Sessions that these clicks are in, the last ones with a purchase, the last ones that closed. */
   sessions: Schema.Array(
     Schema.Struct({
       ...LayeredSession.fields,

@@ -23,14 +23,15 @@ import type { OpenReport, OpenShown } from "./OpenReport.ts"
 import * as SessionBoard from "./SessionBoard.ts"
 import { Role, type StoredModel } from "./TrainReport.ts"
 
-/** Raw clicks, sessions and open sessions that are shown. */
+/** Raw clicks; sessions that they are in, that had a purchase, and that closed; open sessions: so many are shown. */
 const shownRaw = 12
-const shownSessions = 8
+const shownCurrent = 6
+const shownBuyers = 3
+const shownSessions = 11
 const shownOpen = 12
-const closedMax = 64
 const shownReasons = 3
 /** Of a long session the last events. */
-const shownHistory = 60
+const shownHistory = 40
 
 interface Current {
   readonly model: Model
@@ -79,7 +80,7 @@ export class LiveScores extends Context.Service<
         const registry = yield* IntentRegistry.open
         const ready = yield* Latch.make()
         const current: Partial<Record<Role, Current>> = {}
-        const board = SessionBoard.make(closedMax)
+        const board = SessionBoard.make({ closed: shownSessions, buyers: shownBuyers })
         const { fromClicks } = IntentRegistry
         let scoring: Scoring.Scoring | undefined
         let state = Scoring.initial()
@@ -196,17 +197,14 @@ export class LiveScores extends Context.Service<
             }
           }),
           layers: Effect.sync(() => {
+            const current = raw.flatMap(({ sessionId }) => (sessionId === null ? [] : [sessionId]))
             const ids = new Set([
-              ...raw.flatMap(({ sessionId }) => (sessionId === null ? [] : [sessionId])),
+              ...[...new Set(current)].slice(0, shownCurrent),
+              ...board.buyers(),
               ...board.closed()
             ])
-            const sessions = [...ids].flatMap((id) => board.session(id) ?? [])
-            return {
-              raw,
-              sessions: sessions
-                .slice(0, shownSessions)
-                .map(({ open, ...session }) => ({ ...layersOf(session), open }))
-            }
+            const sessions = [...ids].slice(0, shownSessions).flatMap((id) => board.session(id) ?? [])
+            return { raw, sessions: sessions.map(({ open, ...session }) => ({ ...layersOf(session), open })) }
           }),
           put: (role, model) => IntentRegistry.put(registry, role, model),
           failure: Fiber.join(feeding)

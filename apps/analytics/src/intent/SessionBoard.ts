@@ -8,7 +8,7 @@ interface Told {
   readonly timeMillis: number
   readonly symbol: Symbols.ShopSymbol
   /** Its place in the session, from 1. */
-  clicks: number
+  readonly clicks: number
   readonly champion: number | null
 }
 
@@ -27,19 +27,23 @@ export interface SessionBoard {
   readonly session: (sessionId: string) => (SessionEvents & { readonly open: boolean }) | undefined
   /** What the champion said after each event of a session, as it was told last. */
   readonly history: (sessionId: string) => ReadonlyArray<number | null>
-  /** The last sessions that closed, newest first. */
+  /** The last sessions that closed without a purchase, newest first. */
   readonly closed: () => ReadonlyArray<string>
+  /** The last ones that closed with a purchase, newest first. */
+  readonly buyers: () => ReadonlyArray<string>
 }
 
-/** A board that keeps `closedMax` closed sessions. */
-export const make = (closedMax: number): SessionBoard => {
+/** A board that keeps so many closed sessions of either kind. */
+export const make = (kept: { readonly closed: number; readonly buyers: number }): SessionBoard => {
   const sessions = new Map<string, Held>()
-  /** In the order in which they closed. */
+  // In the order in which they closed. Buyers are rare: among all others they would soon be gone.
   const closed = new Set<string>()
+  const buyers = new Set<string>()
 
   const drop = (sessionId: string) => {
     sessions.delete(sessionId)
     closed.delete(sessionId)
+    buyers.delete(sessionId)
   }
   const eventsOf = (held: Held) => [...held.events.values()].sort((a, b) => a.clicks - b.clicks)
 
@@ -59,9 +63,11 @@ export const make = (closedMax: number): SessionBoard => {
       const held = sessions.get(output.sessionId)
       if (held === undefined || held.closed) return
       held.closed = true
-      closed.add(held.sessionId)
-      const [oldest] = closed
-      if (closed.size > closedMax && oldest !== undefined) drop(oldest)
+      const bought = eventsOf(held).some(({ symbol }) => symbol === 5)
+      const [among, most] = bought ? [buyers, kept.buyers] : [closed, kept.closed]
+      among.add(held.sessionId)
+      const [oldest] = among
+      if (among.size > most && oldest !== undefined) drop(oldest)
     }
   }
 
@@ -79,6 +85,7 @@ export const make = (closedMax: number): SessionBoard => {
       const held = sessions.get(sessionId)
       return held === undefined ? [] : eventsOf(held).map(({ champion }) => champion)
     },
-    closed: () => [...closed].reverse()
+    closed: () => [...closed].reverse(),
+    buyers: () => [...buyers].reverse()
   }
 }

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { LayeredSession } from "./Labelled.ts"
+import { LayeredSession } from "./LayeredSession.ts"
 import { OpenReport } from "./OpenReport.ts"
 
 /** An input in its three layers: how many sessions, and some of them from raw events to symbols. */
