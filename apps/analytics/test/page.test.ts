@@ -11,7 +11,7 @@ describe("the page", () => {
       const browser = await launch()
       try {
         const page = await browser.newPage()
-      page.setDefaultTimeout(25_000)
+        page.setDefaultTimeout(25_000)
         const errors: Array<string> = []
         page.on("pageerror", (error) => errors.push(error.message))
         await page.goto(app.url)
@@ -93,6 +93,6 @@ describe("the page", () => {
         await browser.close()
       }
     },
-    90_000
+    180_000
   )
 })
