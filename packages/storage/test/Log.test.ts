@@ -255,6 +255,32 @@ describe("appending", () => {
     )
   )
 
+  it.effect("a full batch is in the file with its padding, whatever the sizes of its parts", () => {
+    const fs = new SimFs(1)
+    return withLog(fs, { durability: "os", batchBytes: 8, batchRecords: 3 }, (log) =>
+      Effect.gen(function* () {
+        let sequence = 0
+        for (let values = 1; values <= 24; values++) {
+          for (let keys = 0; keys <= 9; keys++) {
+            const group = Array.from({ length: 1 + (keys % 3) }, () => ({
+              value: new Uint8Array(values).fill(7),
+              key: new Uint8Array(keys).fill(8),
+              timeMillis: 1
+            }))
+            sequence = log.appendBatch(group) + group.length
+            yield* log.flush
+            // What another process finds now is what a kill now leaves.
+            const files = fs.list("/data/log") ?? []
+            const file = fs.open(`/data/log/${files.find((name) => name.endsWith(".log"))}`, "read")
+            assert.strictEqual(fs.size(file), log.bytes, `values of ${values} bytes, keys of ${keys}`)
+            fs.close(file)
+          }
+        }
+        assert.strictEqual(log.endSequence, sequence)
+      })
+    )
+  })
+
   it.effect("a record or a group larger than the pooled batch gets a batch of its own", () =>
     withLog(new SimFs(1), { durability: "os", batchBytes: 100, batchRecords: 3 }, (log) =>
       Effect.gen(function* () {
@@ -270,6 +296,7 @@ describe("appending", () => {
         )
         assert.strictEqual(batches[1]?.value(0).length, 5000)
         assert.strictEqual(batches[1]?.key(0).length, 400)
+        for (const { bytes } of batches) assert.strictEqual(bytes.length % 8, 0)
       })
     )
   )

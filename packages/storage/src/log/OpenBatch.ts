@@ -56,7 +56,8 @@ export class OpenBatch {
     const { records, valueBytes, heapBytes } = room
     const columns = columnLayout(0xff, records).heapStart
     this.valueStart = align8(columns + 2 * heapBytes)
-    this.bytes = new Uint8Array(this.valueStart + align8(valueBytes))
+    // A batch begins where its columns, keys and headers need it to: up to 7 bytes of padding may come after a full heap.
+    this.bytes = new Uint8Array(this.valueStart + align8(valueBytes) + 8)
     this.view = new DataView(this.bytes.buffer)
     this.ends = new Uint32Array(records)
     this.times = new Float64Array(records)
