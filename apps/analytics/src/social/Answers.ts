@@ -1,7 +1,6 @@
 /** What people ask, answered from rows of hours and months; the same for rows of a view, of DuckDB, or of the speed layer. */
 import type { Table } from "@troupe/views"
 import * as Aggregate from "./Aggregate.ts"
-import * as Calendar from "./Calendar.ts"
 import * as Tally from "./Tally.ts"
 
 /** The questions, by their names. */
@@ -139,7 +138,3 @@ export const summarize = (tables: Tables, places = 5): Summary => {
       .map(([key, row]) => ({ day: key, topics: String(row["topics"]) }))
   }
 }
-
-/** Last moment of the window that a row of a question is about. */
-export const endsAt = (question: Question, key: string): number =>
-  Calendar.endOf(question === "consistent" ? key : (key.split("/")[0] ?? ""))
