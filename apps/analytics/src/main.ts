@@ -1,11 +1,12 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { BrokerChoice, Demo, HeldRun, Page, RunDirectory, reporting, runFlags } from "@troupe/console"
+import { BrokerChoice, HeldRun, Page, RunDirectory, reporting, runFlags } from "@troupe/console"
 import { ActorSystem } from "@troupe/runtime"
 import * as Console from "effect/Console"
 import { Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as DemoCommand from "./DemoCommand.ts"
 import { commands as intentCommands } from "./intent/IntentCommands.ts"
 import { LiveScores } from "./intent/LiveScores.ts"
 import * as Live from "./Live.ts"
@@ -119,21 +120,7 @@ const demoFlags = {
   speed: Option.none()
 }
 
-const demo = Command.make(
-  "demo",
-  {},
-  Effect.fnUntraced(function* () {
-    yield* Demo.both(
-      Effect.fnUntraced(function* (broker) {
-        const report = yield* once({ ...demoFlags, broker })
-        yield* Console.log(Rendering.render(report))
-        return report
-      })
-    )
-  })
-).pipe(
-  Command.withDescription("Simulated shoppers on the embedded broker, then on NATS, with equal sessions")
-)
+const demo = DemoCommand.demo((broker) => once({ ...demoFlags, broker }))
 
 const analytics = Command.make("analytics", flags, run).pipe(
   Command.withDescription(

@@ -34,3 +34,9 @@ export const render = (report: Report): string => {
     `Outcomes of the queued lane: ${report.digest.slice(0, 16)} (the same on every broker).`
   ].join("\n")
 }
+
+/** The story's report in one line; `where` says on which brokers it was told. */
+export const summary = ({ modes, orders }: Report, where: string): string => {
+  const { queued, sync } = modes
+  return `of ${orders} orders while payment is down, the queues took ${queued.accepted}, answered in ${millis(queued.answerMillisP99)} (p99), shipped ${queued.shipped}, lost ${queued.lost}, charged twice ${queued.chargedTwice}; without queues ${sync.refused} were refused and ${sync.chargedTwice} charged twice; ${where}`
+}

@@ -89,13 +89,14 @@ const demo = Command.make(
   "demo",
   {},
   Effect.fnUntraced(function* () {
-    yield* Demo.both(
+    const told = yield* Demo.both(
       Effect.fnUntraced(function* (broker) {
         const report = yield* story({ ...demoFlags, broker })
         yield* Console.log(Rendering.render(report))
         return report
       })
     )
+    yield* Demo.sumUp("Message queues", Rendering.summary(told.embedded, Demo.brokersOf(told)))
   })
 ).pipe(Command.withDescription("The story on the embedded broker, then on NATS, with equal outcomes"))
 

@@ -10,7 +10,8 @@ import * as StorageWriter from "./StorageWriter.ts"
 
 const kilobytes = (bytes: number) => `${Math.round(bytes / 1024)} KiB`
 
-const render = (report: StorageReport): string =>
+/** What came of the story as text for people. */
+export const render = (report: StorageReport): string =>
   [
     `${report.writers} writers in a process of their own, killed ${report.kills} times; store and archive on plain files (durability: os)`,
     "",

@@ -12,7 +12,8 @@ import type { WalReport } from "./WalReport.ts"
 
 const batchesShown = 3
 
-const render = (report: WalReport): string =>
+/** What came of the story as text for people. */
+export const render = (report: WalReport): string =>
   [
     "A primary in a process of its own, two replicas here; every append waited for one replica's disk (durability: disk). Then kill -9.",
     "",
