@@ -26,6 +26,10 @@ export const flags = {
     )
   ),
   events: Flag.Int("events").pipe(
+    Flag.filter(
+      (events) => events >= 0,
+      () => "a whole number of at least 0"
+    ),
     Flag.optional,
     Flag.withDescription(`lines of a generated feed; default ${defaultEvents}`)
   )
