@@ -112,14 +112,12 @@ export class LogWriter {
   /** Copies one record into the open batch; answers its sequence. */
   append(record: LogRecord): number {
     this.check(record)
-    this.makeRoom(
-      1,
-      record.value.length,
-      record.key?.length ?? 0,
-      record.headers?.length ?? 0,
-      false,
-      record.timeMillis
-    )
+    const { open } = this
+    const { headers, key, timeMillis, value } = record
+    const keyBytes = key === undefined ? 0 : key.length
+    const headerBytes = headers === undefined ? 0 : headers.length
+    if (open.count === 0 || this.openIsControl || !open.fits(value.length, keyBytes, headerBytes, timeMillis))
+      this.makeRoom(1, value.length, keyBytes, headerBytes, false, timeMillis)
     return this.add(record)
   }
 
@@ -291,8 +289,8 @@ export class LogWriter {
     if (this.failure !== undefined) throw this.failure
     const time = record.timeMillis
     if (!(time >= 0 && time <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a time: ${time}`)
-    const mark = record.mark ?? 0
-    if (!(mark >= 0 && mark < 16 && Number.isInteger(mark)))
+    const { mark } = record
+    if (mark !== undefined && !(mark >= 0 && mark < 16 && Number.isInteger(mark)))
       throw new RangeError(`a mark is 0 to 15, not ${mark}`)
     if (record.value.length > batchBytesMax / 2) throw new RangeError("a record must be smaller than 512 MiB")
   }

@@ -38,6 +38,8 @@ export class OpenBatch {
   private values = 0
   private keyBytes = 0
   private headerBytes = 0
+  private hasKeys = false
+  private hasHeaders = false
   private readonly ends: Uint32Array
   private readonly times: Float64Array
   private readonly keyEnds: Uint32Array
@@ -89,24 +91,20 @@ export class OpenBatch {
   /** Copies a record in; `fits` must have said yes. */
   add(record: LogRecord, subjectId: number): void {
     const i = this.count
-    const { value, key, headers } = record
-    this.bytes.set(value, this.valueStart + this.values)
-    this.values += value.length
-    this.ends[i] = this.values
-    if (key !== undefined && key.length > 0) {
-      this.keys.set(key, this.keyBytes)
-      this.keyBytes += key.length
-    }
-    this.keyEnds[i] = this.keyBytes
-    if (headers !== undefined && headers.length > 0) {
-      this.headers.set(headers, this.headerBytes)
-      this.headerBytes += headers.length
-    }
-    this.headerEnds[i] = this.headerBytes
+    const { value, key, headers, tombstone, mark } = record
+    const begin = this.values
+    this.bytes.set(value, this.valueStart + begin)
+    const end = begin + value.length
+    this.values = end
+    this.ends[i] = end
+    // What records seldom have costs nothing while none of the batch has it: its column is begun with the first.
+    if (this.hasKeys || (key !== undefined && key.length > 0)) this.addKey(i, key)
+    if (this.hasHeaders || (headers !== undefined && headers.length > 0)) this.addHeaders(i, headers)
     this.ids[i] = subjectId
     if (subjectId > this.largestId) this.largestId = subjectId
     const flags =
-      (record.tombstone === true ? recordFlag.tombstone : 0) | ((record.mark ?? 0) << recordFlag.markShift)
+      (tombstone === true ? recordFlag.tombstone : 0) |
+      (mark === undefined ? 0 : mark << recordFlag.markShift)
     this.flags[i] = flags
     this.anyFlags |= flags
     const time = Math.floor(record.timeMillis)
@@ -114,6 +112,26 @@ export class OpenBatch {
     if (time < this.minTimeMillis) this.minTimeMillis = time
     if (time > this.maxTimeMillis) this.maxTimeMillis = time
     this.count = i + 1
+  }
+
+  private addKey(row: number, key: Uint8Array | undefined): void {
+    if (!this.hasKeys) this.keyEnds.fill(0, 0, row)
+    this.hasKeys = true
+    if (key !== undefined) {
+      this.keys.set(key, this.keyBytes)
+      this.keyBytes += key.length
+    }
+    this.keyEnds[row] = this.keyBytes
+  }
+
+  private addHeaders(row: number, headers: Uint8Array | undefined): void {
+    if (!this.hasHeaders) this.headerEnds.fill(0, 0, row)
+    this.hasHeaders = true
+    if (headers !== undefined) {
+      this.headers.set(headers, this.headerBytes)
+      this.headerBytes += headers.length
+    }
+    this.headerEnds[row] = this.headerBytes
   }
 
   /** Lays the batch down and answers its bytes (a view, valid until the next `add`) and its header. */
@@ -180,6 +198,8 @@ export class OpenBatch {
     this.values = 0
     this.keyBytes = 0
     this.headerBytes = 0
+    this.hasKeys = false
+    this.hasHeaders = false
     this.largestId = 0
     this.anyFlags = 0
     this.minTimeMillis = Number.POSITIVE_INFINITY
