@@ -12,6 +12,7 @@ import { Inbox, type Waiter } from "./Inbox.ts"
 import { Incarnation } from "./Incarnation.ts"
 import type { HandlerTable } from "./Registration.ts"
 import { RestartRequired } from "./RestartRequired.ts"
+import { type Started, Stretch, worthwhile } from "./Stretch.ts"
 
 /** Where a cell is in its life. */
 export const Phase = {
@@ -31,8 +32,11 @@ export const Phase = {
   dead: 6
 } as const
 
-/** Messages that one turn on the dispatcher handles: a flooded actor delays others by at most this many. */
-const batch = 256
+/** What one turn on the dispatcher may cost, in handlers that answer with an `Exit`: a flooded actor delays others by at most this. */
+const turnCost = 1024
+
+/** What a handler costs that needs a fiber. */
+const fiberCost = 4
 
 /** How deep asks and answers may nest on one stack before one of them gets a turn of its own. */
 export const depthMax = 16
@@ -78,7 +82,7 @@ export class Cell {
   }
 
   get hasRoom(): boolean {
-    return this.inbox === undefined || this.inbox.hasRoom(this.host.registration.mailbox.capacity)
+    return this.inbox === undefined || this.inbox.hasRoom(this.host.capacity)
   }
 
   // Receiving
@@ -112,7 +116,7 @@ export class Cell {
   /** Lets waiting senders in while there is room. */
   private admit(): void {
     if (this.inbox === undefined) return
-    const admitted = this.inbox.admit(this.host.registration.mailbox.capacity)
+    const admitted = this.inbox.admit(this.host.capacity)
     if (admitted.length === 0) return
     this.host.system.sent += admitted.length
     if (this.phase === Phase.idle) this.schedule()
@@ -144,50 +148,64 @@ export class Cell {
     this.host.busy(this)
     this.phase = Phase.busy
     system.depth++
-    let budget = batch
+    let budget = turnCost
     while (this.life?.handlers !== undefined || this.activate()) {
-      let item = this.current
-      if (item === undefined) {
+      if (this.current === undefined) {
         if (this.inbox === undefined || this.inbox.length === 0) {
           this.phase = Phase.idle
           break
         }
-        if (budget-- === 0) {
+        if (budget <= 0) {
           this.schedule()
           break
         }
-        item = this.inbox.shift() as Item
-        this.current = item
+        this.current = this.inbox.shift()
+        budget--
       }
-      const exit = this.handle(item)
-      if (exit === undefined || !this.settle(item, exit)) break
+      const effect = this.begin(this.current as Item)
+      let exit: Exit.Exit<unknown, unknown> | undefined
+      if (Exit.isExit(effect)) {
+        exit = effect
+      } else if (this.inbox !== undefined && this.inbox.length >= worthwhile) {
+        const stretch = new Stretch(effect, (value) => this.handleNext(value))
+        exit = this.runInFiber(stretch.effect)
+        budget -= fiberCost + stretch.taken * fiberCost
+      } else {
+        exit = this.runInFiber(effect)
+        budget -= fiberCost
+      }
+      if (exit === undefined || !this.settle(this.current as Item, exit)) break
     }
     system.depth--
     this.admit()
     if (this.phase === Phase.idle) this.host.idle(this)
   }
 
-  /** Runs the handler; `undefined` when a fiber goes on with it. */
-  private handle(item: Item): Exit.Exit<unknown, unknown> | undefined {
+  /** Calls the handler. */
+  private begin(item: Item): Effect.Effect<unknown, unknown> {
     const message = messageOf(item)
     const system = this.host.system
-    const life = this.life as Incarnation
     if (system.inspection.active) system.inspect("Received", this, { message })
-    let effect: Effect.Effect<unknown, unknown>
     // A handler is the user's code and may throw before it answers an effect.
     try {
-      const handler = (life.handlers as HandlerTable)[message._tag]
-      if (handler === undefined) {
-        throw new TypeError(`${this.host.registration.actor} has no handler for a message "${message._tag}"`)
-      }
-      effect = handler(message)
+      const handler = ((this.life as Incarnation).handlers as HandlerTable)[message._tag]
+      if (handler !== undefined) return handler(message)
     } catch (defect) {
       return Exit.die(defect)
     }
-    if (Exit.isExit(effect)) return effect
-    this.fork ??= Effect.runForkWith(life.context)
+    return Exit.die(
+      new TypeError(`${this.host.registration.actor} has no handler for a message "${message._tag}"`)
+    )
+  }
+
+  /** Runs a handler or a stretch of them; `undefined` when the fiber goes on without the drain. */
+  private runInFiber(effect: Effect.Effect<unknown, unknown>): Exit.Exit<unknown, unknown> | undefined {
+    this.fork ??= Effect.runForkWith((this.life as Incarnation).context)
     const fiber = this.fork(effect)
-    return fiber.pollUnsafe() ?? this.goOnWith(fiber, Phase.waiting, (exit) => this.settle(item, exit))
+    return (
+      fiber.pollUnsafe() ??
+      this.goOnWith(fiber, Phase.waiting, (exit) => this.settle(this.current as Item, exit))
+    )
   }
 
   /** Leaves the drain to a fiber; `then` says whether the drain goes on after it. */
@@ -228,6 +246,15 @@ export class Cell {
     }
     if (item instanceof Ask) item.answer(exit)
     return true
+  }
+
+  /** In a stretch: settles a success and begins the next message, while the drain is on the stack and there is one. */
+  private handleNext(value: unknown): Started {
+    if (this.phase !== Phase.busy || this.inbox === undefined || this.inbox.length === 0) return undefined
+    this.settle(this.current as Item, Exit.succeed(value))
+    const item = this.inbox.shift() as Item
+    this.current = item
+    return this.begin(item)
   }
 
   // Crashing and restarting

@@ -11,6 +11,8 @@ export class Host {
   readonly registration: Registration
   /** True: ids are activated by messages. False: one actor, spawned. */
   readonly virtual: boolean
+  /** Of every mailbox. */
+  readonly capacity: number
   /** False once it stops: messages are dead letters. */
   accepting = true
   private readonly cells = new Map<string, Cell>()
@@ -25,6 +27,7 @@ export class Host {
     this.system = system
     this.registration = registration
     this.virtual = virtual
+    this.capacity = registration.mailbox.capacity
   }
 
   /** The cell of an id, made when there is none. */

@@ -1,6 +1,7 @@
 import type * as Duration from "effect/Duration"
 import { toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type { ActorRef } from "./ActorRef.ts"
 import { Ask, type Item } from "./Ask.ts"
@@ -23,27 +24,13 @@ export class LocalRef implements ActorRef<Message.Any> {
     this.id = id
   }
 
-  readonly tell = (message: Message.Any): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (this.deliver(message) === undefined) return Effect.void
-      return Effect.callback<void>((resume) => {
-        // The fiber may have yielded since.
-        const full = this.deliver(message)
-        if (full === undefined) return resume(Exit.void)
-        return waitIn(full, { item: message, admitted: () => resume(Exit.void) })
-      })
-    })
+  readonly tell = (message: Message.Any): Effect.Effect<void> => new Tell(this, message)
 
   readonly ask = <A extends Message.Any>(
     message: A,
     options?: { readonly timeout?: Duration.Input }
   ): Effect.Effect<Message.Success<A>, Message.Error<A> | AskError> => {
-    const answer = Effect.callback<Message.Success<A>, Message.Error<A> | AskError>((resume) => {
-      const ask = new Ask(message, resume as (answer: Effect.Effect<unknown, unknown>) => void)
-      const full = this.deliver(ask)
-      if (full !== undefined) return waitIn(full, { item: ask, admitted: () => undefined })
-      return ask.answered ? undefined : Effect.sync(() => ask.abandon())
-    })
+    const answer: Effect.Effect<Message.Success<A>, Message.Error<A> | AskError> = new Asking(this, message)
     if (options?.timeout === undefined) return answer
     const afterMillis = toMillis(options.timeout)
     return Effect.timeoutOrElse(answer, {
@@ -57,7 +44,7 @@ export class LocalRef implements ActorRef<Message.Any> {
   }
 
   /** The cell, when its mailbox is full; else the message is delivered, handled already, or a dead letter. */
-  private deliver(item: Item): Cell | undefined {
+  deliver(item: Item): Cell | undefined {
     const cell = this.find()
     if (cell === undefined) this.bury(item)
     else if (!cell.hasRoom) return cell
@@ -83,6 +70,61 @@ export class LocalRef implements ActorRef<Message.Any> {
     const why = stopped ? new Stopped({}) : new Unhosted({})
     this.system.sent++
     this.system.bury(this.actor, this.id, item, stopped ? "stopped" : "unhosted", why, undefined)
+  }
+}
+
+/** The effect of a tell: an object of its own, because two closures a message would cost more than the delivery. */
+class Tell extends Effectable.Class<void> {
+  private readonly ref: LocalRef
+  private readonly message: Message.Any
+
+  constructor(ref: LocalRef, message: Message.Any) {
+    super()
+    this.ref = ref
+    this.message = message
+  }
+
+  override asEffect(): Effect.Effect<void> {
+    return this.ref.deliver(this.message) === undefined ? Effect.void : this.whenThereIsRoom()
+  }
+
+  private whenThereIsRoom(): Effect.Effect<void> {
+    const { message, ref } = this
+    return Effect.callback<void>((resume) => {
+      // The fiber may have yielded since.
+      const full = ref.deliver(message)
+      if (full === undefined) return resume(Exit.void)
+      return waitIn(full, { item: message, admitted: () => resume(Exit.void) })
+    })
+  }
+}
+
+/** The effect of an ask: answered on the asker's stack where that is possible, else the asker waits. */
+class Asking<A, E> extends Effectable.Class<A, E> {
+  private readonly ref: LocalRef
+  private readonly message: Message.Any
+
+  constructor(ref: LocalRef, message: Message.Any) {
+    super()
+    this.ref = ref
+    this.message = message
+  }
+
+  override asEffect(): Effect.Effect<A, E> {
+    const ask = new Ask(this.message)
+    const full = this.ref.deliver(ask)
+    return (ask.answered as Exit.Exit<A, E> | undefined) ?? this.answerOf(ask, full !== undefined)
+  }
+
+  private answerOf(ask: Ask, undelivered: boolean): Effect.Effect<A, E> {
+    const { ref } = this
+    return Effect.callback<A, E>((resume) => {
+      // The fiber may have yielded since.
+      const full = undelivered ? ref.deliver(ask) : undefined
+      ask.wait(resume as (answer: Effect.Effect<unknown, unknown>) => void)
+      if (full !== undefined) return waitIn(full, { item: ask, admitted: () => undefined })
+      return ask.answered === undefined ? Effect.sync(() => ask.abandon()) : undefined
+    })
   }
 }
 

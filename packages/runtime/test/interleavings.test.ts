@@ -108,7 +108,7 @@ const scenario = (seed: number) =>
         })
       }),
       {
-        mailbox: Mailbox.bounded(1 + roll(4)),
+        mailbox: Mailbox.bounded(1 + roll(12)),
         supervision: supervisions[roll(supervisions.length)] as Supervision.Supervision,
         ...(roll(2) === 0 ? { passivateAfter: 1 + roll(5) } : {}),
         drain: roll(3) * 5
