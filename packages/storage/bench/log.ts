@@ -10,13 +10,18 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { type Case, type Contender, type Durability, define, type Rival } from "@troupe/bench"
 import { Log, type LogRecord, SubjectFilter, type WritableLog } from "@troupe/storage/log"
+import { ClassicLevel } from "classic-level"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
-/** The log against the calls that it is made of: what checksums, batches, group commit and views cost and save. */
+/**
+ * The log against the calls that it is made of: what checksums, batches, group commit and views cost and save. And against
+ * LevelDB (classic-level) and SQLite where each of many writers waits for the disk.
+ */
 
 const valueBytes = 100
 const record: LogRecord = { value: new Uint8Array(valueBytes).fill(7), timeMillis: 1_700_000_000_000 }
@@ -58,8 +63,8 @@ const onLog = (
   }
 }
 
-/** Keeps the directory small over many turns. */
-const trim = (log: WritableLog) => log.retain({ maxBytes: 512 * 1024 * 1024 })
+/** Keeps the directory small over many turns, as the rival's file is. */
+const trim = (log: WritableLog) => log.retain({ maxBytes: 128 * 1024 * 1024 })
 
 /** A contender over a plain file, written from its beginning in each turn. */
 const onFile = (
@@ -138,6 +143,61 @@ const oneByOne = (durability: "os" | "disk", count: (quick: boolean) => number):
     }
   )
 
+/** LevelDB, whose writers share a sync too. */
+const level = (callers: number, each: (quick: boolean) => number): Rival => {
+  const place = directory()
+  let open: ClassicLevel<Uint8Array, Uint8Array> | undefined
+  return {
+    name: "classic-level, sync: true",
+    durability: "disk",
+    setup: async () => {
+      open = new ClassicLevel(place.make(), { keyEncoding: "view", valueEncoding: "view" })
+      await open.open()
+    },
+    run: async ({ quick }) => {
+      const rounds = each(quick)
+      const write = async (caller: number): Promise<void> => {
+        for (let i = 0; i < rounds; i++)
+          await open?.put(Buffer.from(`${i}`.padStart(8, "0") + caller), record.value, { sync: true })
+      }
+      await Promise.all(Array.from({ length: callers }, (_, caller) => write(caller)))
+      return rounds * callers
+    },
+    teardown: async () => {
+      await open?.close()
+      place.remove()
+    }
+  }
+}
+
+/** SQLite, whose one connection commits one writer after the other. */
+const sqlite = (count: (quick: boolean) => number): Rival => {
+  const place = directory()
+  let close = () => {}
+  let insert = (_value: Uint8Array): unknown => undefined
+  return {
+    name: "node:sqlite, WAL, synchronous = FULL",
+    durability: "disk",
+    setup: () => {
+      const database = new DatabaseSync(join(place.make(), "sqlite"))
+      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+      database.exec("CREATE TABLE log (sequence INTEGER PRIMARY KEY, value BLOB)")
+      const statement = database.prepare("INSERT INTO log (value) VALUES (?)")
+      insert = (value) => statement.run(value)
+      close = () => database.close()
+    },
+    run: ({ quick }) => {
+      const total = count(quick)
+      for (let i = 0; i < total; i++) insert(record.value)
+      return total
+    },
+    teardown: () => {
+      close()
+      place.remove()
+    }
+  }
+}
+
 const readBytes = 1024 * 1024
 const stored = 1_000_000
 const subjects = 100
@@ -155,7 +215,7 @@ const reading = (visit: (log: WritableLog) => number): Contender =>
 const readAll = (log: WritableLog): number => {
   let bytes = 0
   for (let from = log.firstSequence; ; ) {
-    const batches = log.read(from, readBytes)
+    const batches = log.lend(from, readBytes)
     const last = batches[batches.length - 1]
     if (last === undefined) return bytes / 1e6
     for (const batch of batches) bytes += batch.bytes.length
@@ -168,7 +228,7 @@ const walkRows = (log: WritableLog): number => {
   let rows = 0
   let bytes = 0
   for (let from = log.firstSequence; ; ) {
-    const batches = log.read(from, readBytes)
+    const batches = log.lend(from, readBytes)
     const last = batches[batches.length - 1]
     if (last === undefined) break
     for (const batch of batches) {
@@ -187,7 +247,7 @@ const walkSelected = (log: WritableLog): number => {
   let bytes = 0
   let selected = 0
   for (let from = log.firstSequence; ; ) {
-    const batches = log.read(from, readBytes, filter)
+    const batches = log.lend(from, readBytes, filter)
     const last = batches[batches.length - 1]
     if (last === undefined) break
     for (const batch of batches) {
@@ -245,6 +305,12 @@ const cases: ReadonlyArray<Case> = [
     unit: "records/s" as const,
     ours: writers("disk", callers, (quick) => (quick ? 20 : 100)),
     rival: oneByOne("disk", (quick) => (quick ? 200 : 1000))
+  })),
+  ...[level(64, (quick) => (quick ? 10 : 100)), sqlite((quick) => (quick ? 200 : 1000))].map((rival) => ({
+    case: "64 writers",
+    unit: "records/s" as const,
+    ours: writers("disk", 64, (quick) => (quick ? 20 : 100)),
+    rival
   })),
   {
     case: "one writer",

@@ -197,6 +197,37 @@ describe("L9 filter equivalence: a filtered read is the filter of the full read"
     })
   )
 
+  it.effect("what is lent is what is read, and touches nothing that was read", () =>
+    Effect.gen(function* () {
+      for (const seed of seeds({ quick: 10, long: 400 })) {
+        yield* withLog(new SimFs(seed), options, (log) =>
+          Effect.gen(function* () {
+            const { random } = yield* fill(log, seed, 250)
+            const filter = random() < 0.5 ? new SubjectFilter((subject) => subject === "orders.2") : undefined
+            const kept: Array<readonly [now: Uint8Array, then: Uint8Array]> = []
+            for (let from = 1; ; ) {
+              // Several chunks a call, and calls of different sizes into the same memory.
+              const maxBytes = Math.floor(1 + random() * 4000)
+              const read = log.read(from, maxBytes, filter)
+              for (const batch of read) kept.push([batch.bytes, batch.bytes.slice()])
+              const lent = log.lend(from, maxBytes, filter)
+              const note = `TROUPE_SEED=${seed}, from ${from}`
+              assert.deepStrictEqual(
+                lent.map((batch) => [batch.start, batch.nextSequence, [...batch.bytes]]),
+                read.map((batch) => [batch.start, batch.nextSequence, [...batch.bytes]]),
+                note
+              )
+              const last = read[read.length - 1]
+              if (last === undefined) break
+              from = last.nextSequence
+            }
+            for (const [now, then] of kept) assert.deepStrictEqual(now, then, `TROUPE_SEED=${seed}`)
+          })
+        )
+      }
+    })
+  )
+
   it.effect("a filtered follower that nothing concerns sleeps at the end, also behind a fresh segment", () =>
     withLog(new SimFs(1), options, (log) =>
       Effect.gen(function* () {

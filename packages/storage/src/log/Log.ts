@@ -158,6 +158,7 @@ const openReadOnly = Effect.fn("Log.openReadOnly")(function* (options: {
     bytes: segments.reduce((sum, segment) => sum + segment.size, 0),
     lastTimeMillis: Math.max(...segments.map((segment) => segment.maxTimeMillis)),
     read: (from, maxBytes, filter) => reader.read(from, maxBytes, end, filter),
+    lend: (from, maxBytes, filter) => reader.lend(from, maxBytes, end, filter),
     scan: (scanned) => reader.scan(scanned?.from ?? reader.firstSequence, scanned?.maxBytes ?? 1024 * 1024),
     recordAt: (sequence) => reader.at(sequence, end),
     sequenceAt: (timeMillis) => reader.sequenceAt(timeMillis, end)

@@ -148,6 +148,11 @@ export class OpenLog implements WritableLog {
     return this.reader.read(from, maxBytes, this.endSequence, filter)
   }
 
+  lend(from: number, maxBytes: number, filter?: SubjectFilter): ReadonlyArray<BatchView> {
+    this.expose()
+    return this.reader.lend(from, maxBytes, this.endSequence, filter)
+  }
+
   scan(options?: { readonly from?: number; readonly maxBytes?: number }): Iterable<ReadonlyArray<BatchView>> {
     this.expose()
     return this.reader.scan(options?.from ?? this.firstSequence, options?.maxBytes ?? scanBytes)

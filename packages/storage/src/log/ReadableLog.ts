@@ -36,6 +36,11 @@ export interface ReadableLog {
    */
   readonly read: (from: number, maxBytes: number, filter?: SubjectFilter) => ReadonlyArray<BatchView>
   /**
+   * The same as `read`, with batches that are good until the next `lend` only: it reads into the same memory, which is
+   * several times faster for who looks at each batch once. What is kept longer has to be copied.
+   */
+  readonly lend: (from: number, maxBytes: number, filter?: SubjectFilter) => ReadonlyArray<BatchView>
+  /**
    * Every batch from `from` to the present end, in groups of about `maxBytes` (default 1 MiB), with those of
    * `appendControl` at their places (`batch.isControl`): how an owner builds its state when it opens a log.
    */
