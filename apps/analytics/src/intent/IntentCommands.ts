@@ -187,9 +187,12 @@ const score = Command.make(
   )
 )
 
-/** Sessions with a purchase first, then the longest, then the earliest. */
+/** Sessions with a purchase first, of them those that are kept, then the longest, then the earliest. */
 const byInterest = (a: LayeredSession, b: LayeredSession): number =>
-  b.label - a.label || b.events.length - a.events.length || a.startMillis - b.startMillis
+  b.label - a.label ||
+  Number(b.kept) - Number(a.kept) ||
+  b.events.length - a.events.length ||
+  a.startMillis - b.startMillis
 
 const countsOf = (sessions: ReadonlyArray<LayeredSession>) => {
   const kept = sessions.filter((session) => session.kept)

@@ -55,7 +55,7 @@ export interface Used {
 
 /** Simulated shoppers to learn from: others than those of a run with the same seed. */
 export const otherSeed = (seed: number): number => seed + 1_000_003
-const sessionsToLearn = 12_000
+const sessionsToLearn = 8_000
 
 /** What a run that has no models is given: a logistic regression as champion, an LSTM of 16 units in its shadow. The same bits for the same seed. */
 const trainFor = (role: Role, seed: number): Training.Training<Model> => ({

@@ -7,8 +7,10 @@ import {
   type ModelInvalid,
   type ModelRegistry,
   Scoring,
+  score,
   Training
 } from "@troupe/intent"
+import { Look } from "@troupe/sessions"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -18,9 +20,9 @@ import * as Stream from "effect/Stream"
 import * as ClickTopic from "../ClickTopic.ts"
 import * as IntentRegistry from "./IntentRegistry.ts"
 import { layersOf } from "./Labelled.ts"
+import * as LastClosed from "./LastClosed.ts"
 import type { LayersReport } from "./LayersReport.ts"
 import type { OpenReport, OpenShown } from "./OpenReport.ts"
-import * as SessionBoard from "./SessionBoard.ts"
 import { Role, type StoredModel } from "./TrainReport.ts"
 
 /** Raw clicks; sessions that they are in, that had a purchase, and that closed; open sessions: so many are shown. */
@@ -38,7 +40,7 @@ interface Current {
   readonly revision: number
 }
 
-type Raw = LayersReport["raw"][number]
+type Raw = Omit<LayersReport["raw"][number], "sessionId">
 
 const modelShown = (current: Current | undefined) =>
   current === undefined
@@ -80,7 +82,7 @@ export class LiveScores extends Context.Service<
         const registry = yield* IntentRegistry.open
         const ready = yield* Latch.make()
         const current: Partial<Record<Role, Current>> = {}
-        const board = SessionBoard.make({ closed: shownSessions, buyers: shownBuyers })
+        const closed = LastClosed.make({ buyers: shownBuyers, others: shownSessions })
         const { fromClicks } = IntentRegistry
         let scoring: Scoring.Scoring | undefined
         let state = Scoring.initial()
@@ -122,24 +124,19 @@ export class LiveScores extends Context.Service<
           if (ClickTopic.isEnd(record)) {
             const [ended, outputs] = Scoring.end(scoring, state)
             state = ended
-            board.apply(outputs)
+            closed.take(outputs)
             return
           }
           const event = ClickTopic.decode(record)
           const outputs: Array<Scoring.Output> = []
           Scoring.accept(scoring, state, { event, appendMillis: record.timeMillis }, outputs)
-          board.apply(outputs)
+          closed.take(outputs)
           scored++
-          let sessionId: string | null = null
-          for (const output of outputs) {
-            if (output._tag !== "Scored") continue
-            if (output.corrected) corrected++
-            if (output.eventId === event.eventId) sessionId = output.sessionId
-          }
+          for (const output of outputs) if (output._tag === "Scored" && output.corrected) corrected++
           const { eventId, key, symbol, timeMillis } = event
           const partition = Subject.partitionOf(key, ClickTopic.partitions)
           raw = [
-            { sequence: record.sequence, partition, key, eventId, timeMillis, symbol, sessionId },
+            { sequence: record.sequence, partition, key, eventId, timeMillis, symbol },
             ...raw.slice(0, shownRaw - 1)
           ]
         }
@@ -173,9 +170,22 @@ export class LiveScores extends Context.Service<
           return {
             ...session,
             symbols: session.symbols.slice(-shownHistory),
-            history: board.history(session.sessionId).slice(-shownHistory),
+            history:
+              champion === undefined
+                ? []
+                : score(champion.model, symbols)
+                    .map((said, i) => (i + 1 < fromClicks ? null : said))
+                    .slice(-shownHistory),
             reasons: reasoner === undefined ? [] : Logistic.reasons(reasoner, symbols, shownReasons)
           }
+        }
+
+        const sessionAt = ({ key, timeMillis }: LastClosed.Place) => {
+          const seen = scoring === undefined ? undefined : Look.at(scoring.spec, state, key, timeMillis)
+          if (seen === undefined) return undefined
+          const { entries, open, sessionId } = seen
+          const events = entries.map(({ value: symbol, ...event }) => ({ ...event, symbol }))
+          return { ...layersOf({ key, sessionId, events }), open }
         }
 
         return LiveScores.of({
@@ -197,14 +207,19 @@ export class LiveScores extends Context.Service<
             }
           }),
           layers: Effect.sync(() => {
-            const current = raw.flatMap(({ sessionId }) => (sessionId === null ? [] : [sessionId]))
-            const ids = new Set([
-              ...[...new Set(current)].slice(0, shownCurrent),
-              ...board.buyers(),
-              ...board.closed()
-            ])
-            const sessions = [...ids].slice(0, shownSessions).flatMap((id) => board.session(id) ?? [])
-            return { raw, sessions: sessions.map(({ open, ...session }) => ({ ...layersOf(session), open })) }
+            const places = [...raw, ...closed.buyers(), ...closed.others()]
+            const sessions = new Map<string, LayersReport["sessions"][number]>()
+            let current = 0
+            for (const [i, place] of places.entries()) {
+              const session = sessionAt(place)
+              if (session === undefined || sessions.has(session.sessionId)) continue
+              if (i < raw.length && ++current > shownCurrent) continue
+              sessions.set(session.sessionId, session)
+            }
+            return {
+              raw: raw.map((click) => ({ ...click, sessionId: sessionAt(click)?.sessionId ?? null })),
+              sessions: [...sessions.values()].slice(0, shownSessions)
+            }
           }),
           put: (role, model) => IntentRegistry.put(registry, role, model),
           failure: Fiber.join(feeding)

@@ -27,7 +27,7 @@ const OpenSession = Schema.Struct({
   /** The champion's probability after the last event; null while it is silent. */
   champion: Probability,
   challenger: Probability,
-  /** The champion's probability after each event, as it was told then. */
+  /** The champion's probability after each event. */
   history: Schema.Array(Probability),
   /** Why, as far as a logistic regression knows: the k-grams that move it furthest. */
   reasons: Schema.Array(Reason)

@@ -12,7 +12,7 @@ export const SessionsReport = Schema.Struct({
   purchaseSessions: Schema.Int,
   kept: Schema.Int,
   keptBuyers: Schema.Int,
-  /** Sessions with a purchase first, then the longest. */
+  /** Sessions with a purchase first, of them those that are kept, then the longest. */
   shown: Schema.Array(LayeredSession),
   /** The open sessions of the app that runs in `--data DIR`; null when none was asked. */
   open: Schema.NullOr(OpenReport)
