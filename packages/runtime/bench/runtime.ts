@@ -1,11 +1,16 @@
 import { type Case, type Contender, define } from "@troupe/bench"
-import { Actor, ActorSystem, Message } from "@troupe/runtime"
+import { Actor, ActorSystem, EventSourced, Journal, Message } from "@troupe/runtime"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Entity from "./rivals/entity.ts"
+import * as ByHand from "./rivals/queue.ts"
 
 /** Cost of a message against a step of one fiber: what an actor adds to plain Effect code. */
 
@@ -14,11 +19,20 @@ class AddInRef extends Message.Class<AddInRef>()("AddInRef", {
   payload: { n: Schema.Int },
   success: Schema.Int
 }) {}
-const Counter = Actor.make("bench/Counter", [Add, AddInRef])
+class AddLater extends Message.Class<AddLater>()("AddLater", { success: Schema.Int }) {}
+const Counter = Actor.make("bench/Counter", [Add, AddInRef, AddLater])
 class Step extends Context.Service<Step, { readonly size: number }>()("@troupe/runtime/bench/runtime/Step") {}
 
 const add = new Add({ n: 1 })
 const addInRef = new AddInRef({ n: 1 })
+const addLater = new AddLater()
+
+/** Suspends once, until the next microtask. */
+const later = Effect.gen(function* () {
+  const turn = yield* Deferred.make<number>()
+  queueMicrotask(() => Deferred.doneUnsafe(turn, Exit.succeed(1)))
+  return yield* Deferred.await(turn)
+})
 
 const counters = Counter.toLayer(
   Effect.gen(function* () {
@@ -33,16 +47,37 @@ const counters = Counter.toLayer(
       AddInRef: Effect.fnUntraced(function* ({ n }) {
         const { size } = yield* Step
         return yield* Ref.updateAndGet(ref, (count) => count + n * size)
-      })
+      }),
+      AddLater: () => later
     })
   })
 ).pipe(Layer.provideMerge(ActorSystem.layer), Layer.provide(Layer.succeed(Step, { size: 1 })))
 
+class Deposit extends Message.Class<Deposit>()("Deposit", {
+  payload: { id: Schema.String, amount: Schema.Int },
+  success: Schema.Int,
+  primaryKey: ({ id }) => id
+}) {}
+class Deposited extends Schema.TaggedClass<Deposited>()("Deposited", { amount: Schema.Int }) {}
+const Account = Actor.make("bench/Account", [Deposit])
+
+const accounts = Account.toLayer(
+  EventSourced.make(Account, {
+    state: Schema.Int,
+    events: [Deposited],
+    initial: () => 0,
+    evolve: { Deposited: (balance, { amount }) => balance + amount },
+    decide: {
+      Deposit: (_, { amount }) => EventSourced.persist(new Deposited({ amount }), (balance) => balance)
+    }
+  })
+).pipe(Layer.provide(Journal.layerMemory))
+
 const messages = (quick: boolean) => (quick ? 100_000 : 500_000)
 
-const contender = (program: (count: number) => Effect.Effect<unknown, unknown, ActorSystem>): Contender => {
-  const runtime = ManagedRuntime.make(counters)
-  return {
+const contender = (program: (count: number) => Effect.Effect<unknown, unknown, ActorSystem>) => {
+  const runtime = ManagedRuntime.make(accounts.pipe(Layer.provideMerge(counters)))
+  const contender: Contender = {
     durability: "memory",
     run: async ({ quick }) => {
       const count = messages(quick)
@@ -51,6 +86,7 @@ const contender = (program: (count: number) => Effect.Effect<unknown, unknown, A
     },
     teardown: () => runtime.dispose()
   }
+  return { ...contender, program }
 }
 
 const base: Case["rival"] = {
@@ -82,12 +118,32 @@ const tell = (message: Add | AddInRef) =>
     })
   )
 
-const ask = (message: Add | AddInRef) =>
+const ask = (message: Add | AddInRef | AddLater) =>
   contender((count) =>
     Effect.gen(function* () {
       const counter = yield* Counter.ref("a")
       for (let n = 0; n < count; n++) yield* counter.ask(message)
     })
+  )
+
+let deposits = 0
+const deposit = contender((count) =>
+  Effect.gen(function* () {
+    const account = yield* Account.ref("a")
+    for (let n = 0; n < count; n++) yield* account.ask(new Deposit({ id: `${deposits++}`, amount: 1 }))
+  })
+)
+
+/** The same with somebody who listens to the inspection. */
+const inspected = (program: ReturnType<typeof tell>["program"]) =>
+  contender((count) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const system = yield* ActorSystem
+        yield* Effect.forkScoped(Stream.runDrain(system.inspection), { startImmediately: true })
+        yield* program(count)
+      })
+    )
   )
 
 const unit = "messages/s"
@@ -96,5 +152,15 @@ export const bench = define("runtime", [
   { case: "tell, handler returns a value", unit, ours: tell(add), rival: base },
   { case: "ask", unit, ours: ask(add), rival: base },
   { case: "tell, handler yields a service, updates a Ref, returns", unit, ours: tell(addInRef), rival: base },
-  { case: "ask, handler yields a service, updates a Ref, returns", unit, ours: ask(addInRef), rival: base }
+  { case: "ask, handler yields a service, updates a Ref, returns", unit, ours: ask(addInRef), rival: base },
+  { case: "tell", unit, ours: tell(add), rival: Entity.tell },
+  { case: "ask", unit, ours: ask(add), rival: Entity.ask },
+  { case: "ask, handler suspends once", unit, ours: ask(addLater), rival: ByHand.ask(later) },
+  { case: "event-sourced ask, journal in memory", unit, ours: deposit, rival: Entity.askPersisted },
+  {
+    case: "tell, with the inspection listened to",
+    unit,
+    ours: inspected(tell(add).program),
+    rival: { name: "nobody listens", ...tell(add) }
+  }
 ])
