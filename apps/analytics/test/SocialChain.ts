@@ -25,7 +25,7 @@ export const preprocess = Preprocess.view(edition)
 export const aggregate = Aggregate.view(edition)
 
 /** Small chunks and frequent snapshots: many writes to be killed at. */
-export const settings = { chunkRecords: 16, checkpointRecords: 40 }
+export const settings = { chunkRecords: 16, checkpointRecords: 24 }
 
 /** The topics that the stages write. */
 export const names = {
@@ -71,7 +71,7 @@ export const place = Effect.fnUntraced(function* (
 })
 
 /** Lines of the feed, and those lines as a source in pieces that are small enough for many of them to be under way. */
-export const lines = 2000
+export const lines = 1600
 const pieceRows = 60
 const feed = SocialSource.feed({ seed: 11, events: lines, days: 3 })
 export const source: SocialSource.Source = {

@@ -63,7 +63,7 @@ const toTheEnd = (broker: Broker["Service"]) => SocialChain.asProcess(broker, (r
 const secondStage = (broker: Broker["Service"]) =>
   Effect.gen(function* () {
     const input = yield* broker.topic({ name: names.preprocessed })
-    const running = yield* Views.run(aggregate, { ...settings, chunkRecords: 3, input, partitions })
+    const running = yield* Views.run(aggregate, { ...settings, chunkRecords: 2, input, partitions })
     yield* running.caughtUp()
     const serving = yield* Serving.run(aggregate, Aggregate.table)
     yield* serving.caughtUp()
