@@ -8,6 +8,8 @@ export const recordFlag = { tombstone: 1, markShift: 4 } as const
 
 const utf8 = new TextDecoder()
 const nothing: Uint8Array = new Uint8Array(0)
+/** Where `select` notes rows before it knows how many there are. */
+let chosen = new Uint32Array(0)
 
 /**
  * One batch of records as it lies in the file: typed arrays over the bytes, and accessors by row.
@@ -134,15 +136,19 @@ export class BatchView {
   /** The rows from `start` on whose subject the filter takes. */
   select(filter: SubjectFilter): Uint32Array {
     const wanted = filter.idsIn(this.dictionary)
-    const rows = new Uint32Array(this.count - this.start)
     const ids = this.subjectIds
+    // Number 0, no subject, is wanted by no filter.
+    if (ids === undefined) return new Uint32Array(0)
+    if (chosen.length < this.count) chosen = new Uint32Array(this.count)
+    const rows = chosen
+    const { count } = this
     let taken = 0
-    for (let row = this.start; row < this.count; row++) {
+    for (let row = this.start; row < count; row++) {
       // The write is unconditional and the step is not: no branch to mispredict.
       rows[taken] = row
-      taken += wanted[ids === undefined ? 0 : (ids[row] as number)] as number
+      taken += wanted[ids[row] as number] as number
     }
-    return rows.subarray(0, taken)
+    return rows.slice(0, taken)
   }
 
   private flags(row: number): number {
