@@ -8,27 +8,13 @@ export interface Waiter {
   readonly admitted: () => void
 }
 
-/** The bounded queue of one actor and the senders that wait for room in it. */
-export class Inbox {
-  private readonly queue = new Mail<Item>()
+/** The bounded queue of one actor, its accepted messages, and the senders that wait for room in it. */
+export class Inbox extends Mail<Item> {
   private waiters: Mail<Waiter> | undefined = undefined
-
-  /** Messages accepted. */
-  get length(): number {
-    return this.queue.length
-  }
 
   /** True when a message may be pushed; nobody overtakes a sender that waits. */
   hasRoom(capacity: number): boolean {
-    return this.queue.length < capacity && (this.waiters === undefined || this.waiters.length === 0)
-  }
-
-  push(item: Item): void {
-    this.queue.push(item)
-  }
-
-  shift(): Item | undefined {
-    return this.queue.shift()
+    return this.length < capacity && (this.waiters === undefined || this.waiters.length === 0)
   }
 
   wait(waiter: Waiter): void {
@@ -45,9 +31,9 @@ export class Inbox {
   admit(capacity: number): ReadonlyArray<Waiter> {
     if (this.waiters === undefined) return none
     let admitted: Array<Waiter> | undefined
-    while (this.waiters.length > 0 && this.queue.length < capacity) {
+    while (this.waiters.length > 0 && this.length < capacity) {
       const waiter = this.waiters.shift() as Waiter
-      this.queue.push(waiter.item)
+      this.push(waiter.item)
       admitted ??= []
       admitted.push(waiter)
     }

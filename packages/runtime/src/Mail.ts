@@ -1,5 +1,5 @@
 /** Slots of a queue that got its first item; a power of two, like every size after it. */
-const slotsMin = 8
+const slotsMin = 4
 
 /** Slots that an empty queue keeps for its next burst; more are given back. */
 const slotsKept = 1024
