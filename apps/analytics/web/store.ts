@@ -28,9 +28,15 @@ new EventSource("/sessions/events").addEventListener("session", (event: MessageE
   })
 })
 
+// The room about intent draws a lot: once a second is often enough for it.
+let polls = 0
 const poll = async () => {
   try {
-    const [answer] = await Promise.all([fetch("/status"), refresh(), refreshIntent()])
+    const [answer] = await Promise.all([
+      fetch("/status"),
+      refresh(),
+      ...(polls++ % 2 === 0 ? [refreshIntent()] : [])
+    ])
     status.value = (await answer.json()) as Status
     connected.value = true
   } catch {
