@@ -4,17 +4,20 @@ import { NodeFileSystem } from "@effect/platform-node"
 import { Broker, type TopicRecord } from "@troupe/broker"
 import { BrokerChoice } from "@troupe/console"
 import { ActorSystem } from "@troupe/runtime"
-import { Replay, Serving, View } from "@troupe/views"
+import { Outputs, Replay, Serving, View } from "@troupe/views"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Aggregate from "../src/social/Aggregate.ts"
 import * as Edition from "../src/social/Edition.ts"
+import * as Feed from "../src/social/Feed.ts"
 import * as Pipeline from "../src/social/Pipeline.ts"
 import * as Preprocess from "../src/social/Preprocess.ts"
 import * as RawTopic from "../src/social/RawTopic.ts"
+import * as SocialEvent from "../src/social/SocialEvent.ts"
 import * as SocialIngest from "../src/social/SocialIngest.ts"
 import * as SocialSource from "../src/social/SocialSource.ts"
 import { temporaryDirectory } from "./AnalyticsProcess.ts"
@@ -70,15 +73,36 @@ export const place = Effect.fnUntraced(function* (
   return { run: Effect.provide(context) }
 })
 
-/** Lines of the feed, and those lines as a source in pieces that are small enough for many of them to be under way. */
-export const lines = 1600
+const fed = [...Feed.lines({ seed: 11, events: 1300, days: 3 })]
+/** So many lines back an event is late: some eighteen hours. */
+const lateBy = 350
+
+/**
+ * Lines of a feed, every eighth of them followed by an event that is late, every fifth by one that was there before: whoever forgets what time it
+ * was, or what was seen, counts those.
+ */
+const lines: ReadonlyArray<string> = fed.flatMap((line, i) => {
+  const old = i % 8 === 0 ? SocialEvent.parse(fed[i - lateBy] ?? "") : undefined
+  return [
+    line,
+    ...(old === undefined || Result.isFailure(old)
+      ? []
+      : [JSON.stringify({ ...old.success, id: `${old.success.id}-late` })]),
+    ...(i % 5 === 0 ? [fed[i - (chosen(i, 0) % 60)] ?? line] : [])
+  ]
+})
+
+/** The row in the middle of the source. */
+export const halfway = Math.floor(lines.length / 2)
+
 const pieceRows = 60
-const feed = SocialSource.feed({ seed: 11, events: lines, days: 3 })
+
+/** Those lines as a source, in pieces that are small enough for many of them to be under way. */
 export const source: SocialSource.Source = {
-  ...feed,
+  name: "a feed with late events",
+  total: lines.length,
   read: (fromRow) =>
-    feed.read(fromRow).pipe(
-      Stream.flatMap(({ requests }) => Stream.fromIterable(requests)),
+    Stream.fromIterable(lines.slice(fromRow - 1).map((line, i) => RawTopic.request(line, fromRow + i))).pipe(
       Stream.grouped(pieceRows),
       Stream.map((requests) => {
         const lastRow = Number(requests.at(-1)?.headers?.[RawTopic.rowHeader])
@@ -148,6 +172,15 @@ export const digests = Effect.gen(function* () {
   return stages.map((stage) =>
     stage.map(({ digest, outputs, partition }) => ({ partition, outputs, digest }))
   )
+})
+
+/** How often each verdict of the first stage came out. */
+export const verdicts = Effect.gen(function* () {
+  const counts: { [verdict: string]: number } = {}
+  for (const committed of yield* Stream.runCollect(Outputs.read(preprocess))) {
+    for (const { is } of Outputs.decode(preprocess, committed)) counts[is] = (counts[is] ?? 0) + 1
+  }
+  return counts
 })
 
 const text = new TextDecoder()

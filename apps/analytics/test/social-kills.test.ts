@@ -89,12 +89,23 @@ describe.each(brokers)("the stages of an edition on %s, killed and run again,", 
             Effect.gen(function* () {
               const counting = DeadlyBroker.counting(yield* Broker, stages)
               yield* toTheEnd(counting.broker)
+              // Nothing that the stages keep in mind may be without consequence.
+              const {
+                accepted = 0,
+                duplicate = 0,
+                ignored = 0,
+                late = 0,
+                rejected = 0
+              } = yield* SocialChain.verdicts
+              assert.isAbove(accepted, 800)
+              for (const leftOut of [duplicate, ignored, late]) assert.isAbove(leftOut, 20)
+              assert.isAbove(rejected, 0)
               return { writes: counting.writes, outcome: yield* SocialChain.outcome }
             })
           )
         }).pipe(Effect.scoped)
         assert.isTrue(undisturbed.outcome.served.isWhole)
-        assert.isAbove(undisturbed.outcome.served.rows.length, 1000)
+        assert.isAbove(undisturbed.outcome.served.rows.length, 800)
 
         const kills = new Map(stages.map((name) => [name, 0]))
         for (const seed of seeds(quickSeeds[broker])) {
@@ -234,7 +245,7 @@ describe.each(brokers)("the stages of an edition on %s, killed and run again,", 
             yield* run(
               Effect.gen(function* () {
                 const service = yield* Broker
-                yield* SocialChain.ingestUntil(SocialChain.lines / 2)
+                yield* SocialChain.ingestUntil(SocialChain.halfway)
                 const pausing = DeadlyBroker.pausing(service, stages, { topic, at })
                 const isLive = yield* Deferred.make<void>()
                 const zombie = yield* Effect.forkChild(
