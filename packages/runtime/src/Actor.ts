@@ -1,12 +1,15 @@
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { ActorContext } from "./ActorContext.ts"
-import type { ActorRef } from "./ActorRef.ts"
+import { ActorContext, type LifeOf } from "./ActorContext.ts"
+import type { ActorRef, AnyRef } from "./ActorRef.ts"
 import { ActorSystem } from "./ActorSystem.ts"
 import * as Mailbox from "./Mailbox.ts"
 import type * as Message from "./Message.ts"
+import { operation } from "./Operation.ts"
 import type { HandlerTable, Registration } from "./Registration.ts"
 import * as Supervision from "./Supervision.ts"
 
@@ -32,14 +35,35 @@ export type Required<R> = Exclude<R, Scope.Scope | ActorContext>
 type Exactly<H, M extends Message.Any> = H & { readonly [K in Exclude<keyof H, M["_tag"]>]: never }
 
 /** How an actor runs. */
-export interface Options {
+export interface Options<in M extends Message.Any = Message.Any> {
   /** Default `Mailbox.bounded(1024)`. */
-  readonly mailbox?: Mailbox.Mailbox
+  readonly mailbox?: Mailbox.Mailbox<M>
   /** Default `Supervision.standard`: ten restarts with backoff. */
   readonly supervision?: Supervision.Supervision
   /** How long a stop lets the mailbox drain before it interrupts the handler and turns the rest into dead letters; default 5 seconds. */
   readonly drain?: Duration.Input
+  /** Whom the crash of one of its children concerns: that child (the default), all children, or those spawned after it. */
+  readonly children?: Supervision.Strategy
+  /**
+   * Re-entrancy: how many handlers of one actor may run at the same time; default 1. Above it, a handler that suspends lets the next
+   * message begin. Messages begin in order, answers come as they come, a crash interrupts the other handlers, and a message is
+   * never tried again. Throws `RangeError` below 1.
+   */
+  readonly concurrency?: number
+  /** How many messages the actor may put aside with `stash`; default 1024. */
+  readonly stashCapacity?: number
 }
+
+/** How virtual actors leave memory. */
+export interface Passivation {
+  /** An actor that is idle this long leaves memory; default never. */
+  readonly passivateAfter?: Duration.Input
+  /** At most this many actors stay in memory: beyond it the least recently used idle ones leave. Those at work stay; default no bound. */
+  readonly activeMax?: number
+}
+
+/** What builds the handlers of one life: an effect, a function, or the handlers themselves where there is no state. */
+export type Build<H, E, R> = Effect.Effect<H, E, R> | (() => H) | H
 
 /** A kind of actor: its name and its protocol. It never says where it runs; layers do. */
 export interface Actor<out Name extends string, in out M extends Message.Any> {
@@ -53,13 +77,13 @@ export interface Actor<out Name extends string, in out M extends Message.Any> {
    * Hosts virtual actors of this kind: each id is activated by its first message, by running `build` once.
    *
    * `build` makes the state (a closure, usually) and answers the handlers; a restart runs it again. It and the handlers may
-   * use `ActorContext`, and `Scope`: the incarnation's, closed on restart, passivation and stop. So `forkScoped` in `build` runs
+   * use `ActorContext`, and `Scope`: this life's, closed on restart, passivation and stop. So `forkScoped` in `build` runs
    * beside the actor, and what a handler should not keep needs `Effect.scoped`. A failing `build` is a crash. Other services become requirements of the layer.
-   * `passivateAfter`: an actor that is idle this long leaves memory; default never.
+   * A plain function is the cheapest build: it needs no fiber.
    */
   readonly toLayer: <H extends Handlers<M, unknown>, E = never, R = never>(
-    build: Effect.Effect<H, E, R> | H,
-    options?: Options & { readonly passivateAfter?: Duration.Input }
+    build: Build<H, E, R>,
+    options?: Options<M> & Passivation
   ) => Layer.Layer<never, never, ActorSystem | Required<R | Services<H>>>
 
   /**
@@ -67,37 +91,113 @@ export interface Actor<out Name extends string, in out M extends Message.Any> {
    *
    * It is built at once (in the background), is not passivated, and is found by `ref(id)` too. Once its supervision gives up or the scope
    * closes it is gone: later messages are dead letters. Spawning an id that runs already is a defect.
+   *
+   * In the scope of another actor's life (its build, a handler) it becomes a child of that actor: its supervision may escalate to
+   * the parent, and it stops before the parent does. In a scope of its own (`Effect.scoped`) it is nobody's child.
    */
   readonly spawn: <H extends Handlers<M, unknown>, E = never, R = never>(
     id: string,
-    build: Effect.Effect<H, E, R> | H,
-    options?: Options
+    build: Build<H, E, R>,
+    options?: Options<M>
   ) => Effect.Effect<ActorRef<M>, never, ActorSystem | Scope.Scope | Required<R | Services<H>>>
 
   /** The address of one actor; neither makes nor checks it. */
   readonly ref: (id: string) => Effect.Effect<ActorRef<M>, never, ActorSystem>
 
+  /** The same for a child of the actor whose build or handler runs this, under the id `<id of the parent>/<name>`. */
+  readonly spawnChild: <H extends Handlers<M, unknown>, E = never, R = never>(
+    name: string,
+    build: Build<H, E, R>,
+    options?: Options<M>
+  ) => Effect.Effect<ActorRef<M>, never, ActorSystem | ActorContext | Scope.Scope | Required<R | Services<H>>>
+
+  /** What the actor whose build or handler runs this knows of itself and can do with itself; only inside this kind of actor. */
+  readonly context: Effect.Effect<LifeOf<M>, never, ActorContext>
+
   /** The address of the actor whose build or handler runs this. */
   readonly self: Effect.Effect<ActorRef<M>, never, ActorSystem | ActorContext>
+
+  /** True for an address of this kind of actor. */
+  readonly is: (ref: AnyRef | undefined) => ref is ActorRef<M>
+}
+
+const count = (name: string, option: string, value: number | undefined, byDefault: number): number => {
+  if (value === undefined) return byDefault
+  if (!(value >= 1) || (!Number.isSafeInteger(value) && value !== Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`${name}: ${option} is ${value}, must be a whole number of at least 1`)
+  }
+  return value
 }
 
 const registration = (
   actor: string,
-  build: Effect.Effect<HandlerTable, unknown, never> | HandlerTable,
-  options: (Options & { readonly passivateAfter?: Duration.Input }) | undefined
-): Effect.Effect<Registration> =>
-  Effect.contextWith((context) =>
+  build: Build<HandlerTable, unknown, never>,
+  options: (Options<never> & Passivation) | undefined
+): Effect.Effect<Registration> => {
+  const concurrency = count(actor, "concurrency", options?.concurrency, 1)
+  const stashCapacity = count(actor, "stashCapacity", options?.stashCapacity, 1024)
+  const activeMax = count(actor, "activeMax", options?.activeMax, Number.POSITIVE_INFINITY)
+  return Effect.contextWith((context) =>
     Effect.succeed({
       actor,
-      build: Effect.isEffect(build) ? build : Effect.succeed(build),
-      context,
-      mailbox: options?.mailbox ?? Mailbox.bounded(1024),
+      build: Effect.isEffect(build) || typeof build === "function" ? build : () => build,
+      // Flat, so that what each life adds to it is found first.
+      context: Context.makeUnsafe(context.mapUnsafe),
+      mailbox: (options?.mailbox ?? Mailbox.bounded(1024)) as Mailbox.Mailbox,
       supervision: options?.supervision ?? Supervision.standard,
+      children: options?.children ?? "one-for-one",
+      concurrency,
+      stashCapacity,
       passivateAfterMillis:
         options?.passivateAfter === undefined ? undefined : Duration.toMillis(options.passivateAfter),
+      activeMax: Number.isFinite(activeMax) ? activeMax : undefined,
       drainMillis: Duration.toMillis(options?.drain ?? "5 seconds")
     })
   )
+}
+
+/** Looks a reference up, of the actor and id. */
+const Lookup = operation<string, string, Effect.Effect<ActorRef<Message.Any>, never, ActorSystem>>(
+  "ActorRef",
+  function (fiber) {
+    return Effect.succeed(Context.getUnsafe(fiber.context, ActorSystem).ref(this.first, this.second))
+  }
+)
+
+/**
+ * Sends the actor whose build or handler runs this a message once `ref` has stopped: ahead of its mailbox, whatever room there is.
+ *
+ * `toMessage` gets how it ended: a success for a stop, the cause where its supervision gave up, `AskError` with `Unhosted` where nobody
+ * hosts it (then at once). A restart and a passivation are no end. It watches until the end of the watcher's own life.
+ *
+ * ```ts
+ * yield* Actor.watch(worker, (exit) => new WorkerStopped())
+ * ```
+ */
+export const watch = <M extends Message.Any>(
+  ref: AnyRef,
+  toMessage: (exit: Exit.Exit<void, unknown>) => M
+): Effect.Effect<void, never, ActorContext> =>
+  Effect.flatMap(ActorContext, (life) => (life as unknown as LifeOf<M>).watch(ref, toMessage))
+
+/** Waits until `ref` has stopped, and says how it ended, like `watch`. */
+export const awaitStop = (ref: AnyRef): Effect.Effect<Exit.Exit<void, unknown>, never, ActorSystem> =>
+  Effect.flatMap(ActorSystem, (system) =>
+    Effect.callback<Exit.Exit<void, unknown>>((resume) => {
+      const unwatch = system.watch(ref.actor, ref.id, (exit) => resume(Exit.succeed(exit)))
+      return Effect.sync(unwatch)
+    })
+  )
+
+/**
+ * Stops one actor: it handles what it has for at most its `drain`, then its children stop, then its finalizers run; waits for that.
+ *
+ * A spawned actor is gone then. What comes to a virtual one meanwhile is for its next life. Of the actor whose handler runs
+ * this it is only a request, kept after that handler: nothing can wait for its own end. An actor that is not in memory is left
+ * as it is.
+ */
+export const stop = (ref: AnyRef): Effect.Effect<void, never, ActorSystem> =>
+  Effect.flatMap(ActorSystem, (system) => system.stop(ref.actor, ref.id))
 
 /**
  * Declares a kind of actor by name and protocol.
@@ -115,7 +215,11 @@ export const make = <const Name extends string, const Classes extends ReadonlyAr
   const tags = messages.map((message) => message.identifier)
   const twice = tags.find((tag, index) => tags.indexOf(tag) !== index)
   if (twice !== undefined) throw new TypeError(`Actor.make("${name}"): two messages have the tag "${twice}"`)
-  const ref = (id: string) => Effect.map(ActorSystem, (system) => system.ref(name, id))
+  const ref = (id: string) => new Lookup(name, id)
+  const spawn: Actor<Name, Message.Any>["spawn"] = (id, build, options) =>
+    Effect.flatMap(registration(name, build as never, options), (it) =>
+      Effect.flatMap(ActorSystem, (system) => Effect.as(system.spawn(it, id), system.ref(name, id)))
+    ) as never
   const actor: Actor<Name, Message.Any> = {
     name,
     messages,
@@ -126,12 +230,13 @@ export const make = <const Name extends string, const Classes extends ReadonlyAr
           Effect.flatMap(ActorSystem, (system) => system.host(it))
         )
       ) as never,
-    spawn: (id, build, options) =>
-      Effect.flatMap(registration(name, build as never, options), (it) =>
-        Effect.flatMap(ActorSystem, (system) => Effect.as(system.spawn(it, id), system.ref(name, id)))
-      ) as never,
     ref,
-    self: Effect.flatMap(ActorContext, (context) => ref(context.id))
+    spawn,
+    spawnChild: (child, build, options) =>
+      Effect.flatMap(ActorContext, (parent) => spawn(`${parent.id}/${child}`, build, options)) as never,
+    context: Effect.map(ActorContext, (life) => life as LifeOf<Message.Any>),
+    self: Effect.flatMap(ActorContext, (context) => ref(context.id)),
+    is: (ref): ref is ActorRef<Message.Any> => ref?.actor === name
   }
   return actor as never
 }

@@ -1,14 +1,16 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ActorRef } from "./ActorRef.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
-import type { InspectionEvent } from "./Inspection.ts"
+import type { ActorNode, InspectionEvent } from "./Inspection.ts"
 import { make } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
 import type { Registration } from "./Registration.ts"
+import type { Tracing } from "./Tracing.ts"
 
 /** Where every message of a system is: always `sent = handled + deadLettered + queued`. */
 export interface Counters {
@@ -36,11 +38,19 @@ export class ActorSystem extends Context.Service<
     /** Runs one actor until the scope closes; a second one under the same name and id is a defect. */
     readonly spawn: (registration: Registration, id: string) => Effect.Effect<void, never, Scope.Scope>
     readonly ref: (actor: string, id: string) => ActorRef<Message.Any>
+    /** Calls `onEnd` once, when the actor has stopped or if nobody hosts it; the answer takes that back. */
+    readonly watch: (actor: string, id: string, onEnd: (exit: Exit.Exit<void, unknown>) => void) => () => void
+    /** Stops one actor in peace; without effect where it is not in memory. */
+    readonly stop: (actor: string, id: string) => Effect.Effect<void>
+    /** Runs handlers in spans until the scope closes. */
+    readonly trace: (tracing: Tracing) => Effect.Effect<void, never, Scope.Scope>
     /** Messages that will not be handled, from the moment of subscription on; a reader more than 16 384 behind loses the oldest, the counter loses none. */
     readonly deadLetters: Stream.Stream<DeadLetter>
     /** What happens, from the moment of subscription on; bounded like `deadLetters`. Costs nothing while nobody subscribes. */
     readonly inspection: Stream.Stream<InspectionEvent>
     readonly counters: Effect.Effect<Counters>
+    /** Every actor in memory, each below the one in whose life it was spawned. */
+    readonly tree: Effect.Effect<ReadonlyArray<ActorNode>>
   }
 >()("@troupe/runtime/ActorSystem") {
   /** Runs all actors in this process. Closing it stops every actor that its own layer or scope has not stopped before. */

@@ -1,17 +1,12 @@
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type * as Message from "./Message.ts"
+import { Envelope } from "./Envelope.ts"
 
 /** A message whose sender waits for the answer. */
-export class Ask {
-  readonly message: Message.Any
+export class Ask extends Envelope {
   /** The first answer; none counts after it. */
   answered: Exit.Exit<unknown, unknown> | undefined = undefined
   private resume: ((answer: Effect.Effect<unknown, unknown>) => void) | undefined = undefined
-
-  constructor(message: Message.Any) {
-    this.message = message
-  }
 
   /** Answers, and resumes the asker when it waits already; only the first answer counts. */
   answer(answer: Exit.Exit<unknown, unknown>): void {
@@ -34,9 +29,3 @@ export class Ask {
     this.resume = undefined
   }
 }
-
-/** What a mailbox holds: a told message as it is, or an asked one with its asker. */
-export type Item = Message.Any | Ask
-
-/** The message of an item. */
-export const messageOf = (item: Item): Message.Any => (item instanceof Ask ? item.message : item)

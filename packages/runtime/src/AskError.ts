@@ -17,14 +17,18 @@ export class Parked extends Schema.TaggedClass<Parked>()("Parked", {
   defect: Schema.Defect()
 }) {}
 
+/** The mailbox or the stash was full, and its kind drops what finds no room. */
+export class Dropped extends Schema.TaggedClass<Dropped>()("Dropped", {}) {}
+
 /** Why an `ask` has no answer. */
-export type AskErrorReason = Stopped | Unhosted | Timeout | Parked
+export type AskErrorReason = Stopped | Unhosted | Timeout | Parked | Dropped
 
 const remedies: { readonly [Tag in AskErrorReason["_tag"]]: string } = {
   Stopped: "It stopped before it answered; ask again once its layer runs.",
   Unhosted: "Nobody hosts it; provide the actor's `toLayer(…)`, or spawn it first.",
   Timeout:
     "No answer came in time; it may still be handled. Ask again only if the message has a primaryKey, or allow more time.",
+  Dropped: "There was no room for it; send less at a time, or give the actor a larger or a bounded mailbox.",
   Parked: "The message crashed the actor and is now a dead letter; mend the handler, then send it again."
 }
 
@@ -34,7 +38,7 @@ const remedies: { readonly [Tag in AskErrorReason["_tag"]]: string } = {
  * Handle one reason with `Effect.catchReason("AskError", "Timeout", …)`.
  */
 export class AskError extends Schema.TaggedError<AskError>()("AskError", {
-  reason: Schema.Union([Stopped, Unhosted, Timeout, Parked]),
+  reason: Schema.Union([Stopped, Unhosted, Timeout, Parked, Dropped]),
   /** Name of the actor's type. */
   actor: Schema.String,
   id: Schema.String,

@@ -1,70 +1,65 @@
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
-import { Ask, type Item, messageOf } from "./Ask.ts"
-import { type AskErrorReason, Parked, Stopped } from "./AskError.ts"
-import { Backoff } from "./Backoff.ts"
+import type * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import { ActorContext } from "./ActorContext.ts"
+import { Ask } from "./Ask.ts"
+import { type AskErrorReason, Stopped } from "./AskError.ts"
+import { activate, crashed } from "./Crash.ts"
 import type { DeadLetterReason } from "./DeadLetter.ts"
-import type { Host } from "./Host.ts"
-import { Inbox, type Waiter } from "./Inbox.ts"
-import { Incarnation } from "./Incarnation.ts"
+import { depthMax } from "./Depth.ts"
+import { isDomainFailure } from "./DomainFailure.ts"
+import { leave } from "./Ending.ts"
+import { Envelope, type Item, messageOf } from "./Envelope.ts"
+import { takeOff } from "./Flights.ts"
+import type { Host, IdleNode } from "./Host.ts"
+import { type Inbox, makeInbox, type Waiter } from "./Inbox.ts"
+import { LifeContext } from "./LifeContext.ts"
+import { Mail } from "./Mail.ts"
+import { obey } from "./Obedience.ts"
+import { Phase } from "./Phase.ts"
+import { allOf, countAside, nextOf, type Order, Rare } from "./Rare.ts"
 import type { HandlerTable } from "./Registration.ts"
-import { RestartRequired } from "./RestartRequired.ts"
+import { isStashed, stash } from "./Stash.ts"
 import { type Started, Stretch, worthwhile } from "./Stretch.ts"
-
-/** Where a cell is in its life. */
-export const Phase = {
-  /** Nothing to do; the mailbox is empty. */
-  idle: 0,
-  /** Its drain waits for its turn on the dispatcher. */
-  scheduled: 1,
-  /** Its drain is on the stack. */
-  busy: 2,
-  /** A fiber works for it: a handler or the build of its first incarnation. */
-  waiting: 3,
-  /** A fiber restarts it. */
-  restarting: 4,
-  /** An incarnation ends; messages wait for the next one, or are refused. */
-  closing: 5,
-  /** Gone: a reference looks the actor up again. */
-  dead: 6
-} as const
+import type { TimedEnvelope } from "./TimedEnvelope.ts"
 
 /** What one turn on the dispatcher may cost, in handlers that answer with an `Exit`: a flooded actor delays others by at most this. */
 const turnCost = 1024
 
+/** How long one turn may last, as far as handlers that do not suspend allow. */
+const turnMillisMax = 1
+
+/** After how much of its cost a turn looks at the clock. */
+const costBetweenLooks = 32
+
 /** What a handler costs that needs a fiber. */
 const fiberCost = 4
-
-/** How deep asks and answers may nest on one stack before one of them gets a turn of its own. */
-export const depthMax = 16
-
-/** How often a message that had no effect is tried, whatever `parkAfter` says. */
-const triesWithoutEffect = 5
 
 /**
  * One actor: a plain object while it is idle. The first message schedules one drain, which handles a batch in a loop;
  * a handler that answers with an `Exit`, or without suspending, never leaves that loop.
+ *
+ * `Crash.ts` says how it restarts, `Ending.ts` how it ends; only the files of the core touch its fields.
  */
 export class Cell {
   readonly host: Host
   readonly id: string
-  phase: (typeof Phase)[keyof typeof Phase] = Phase.idle
-  /** Neighbours in the host's list of idle cells, oldest first; `idleSinceMillis` is −1 outside it. */
-  previous: Cell | undefined = undefined
-  next: Cell | undefined = undefined
-  idleSinceMillis = -1
-  private inbox: Inbox | undefined = undefined
+  phase: Phase = Phase.idle
+  /** Of this life; `undefined` between two lives. */
+  handlers: HandlerTable | undefined = undefined
+  inbox: Inbox | undefined = undefined
   /** The message being handled, or to be tried again. */
-  private current: Item | undefined = undefined
-  private life: Incarnation | undefined = undefined
-  /** Starts handlers in this life's context; made when one first needs a fiber. */
-  private fork: (<A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>) | undefined = undefined
+  current: Item | undefined = undefined
+  /** This life's; made when a build or a handler first needs a fiber. */
+  scope: Scope.Closeable | undefined = undefined
+  rare: Rare | undefined = undefined
   /** What works for the cell while it is waiting, restarting or closing. */
-  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  private backoff: Backoff | undefined = undefined
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** Its place in the host's list of idle cells. */
+  idle: IdleNode | undefined = undefined
 
   constructor(host: Host, id: string) {
     this.host = host
@@ -73,26 +68,86 @@ export class Cell {
 
   /** Messages accepted and not yet handled. */
   get queued(): number {
-    return (this.inbox?.length ?? 0) + (this.current === undefined ? 0 : 1)
+    return (
+      (this.inbox?.length ?? 0) +
+      (this.current === undefined ? 0 : 1) +
+      (this.rare === undefined ? 0 : countAside(this.rare))
+    )
   }
 
   /** True while it works, and a stop should wait for it; a restart is not waited for. */
   get drains(): boolean {
-    return this.phase === Phase.scheduled || this.phase === Phase.busy || this.phase === Phase.waiting
+    const { phase } = this
+    return (
+      phase === Phase.scheduled || phase === Phase.busy || phase === Phase.waiting || this.handlersRunning > 0
+    )
   }
 
-  get hasRoom(): boolean {
-    return this.inbox === undefined || this.inbox.hasRoom(this.host.capacity)
+  /** Handlers of a re-entrant actor that have begun and not ended. */
+  get handlersRunning(): number {
+    return this.rare?.flights?.size ?? 0
+  }
+
+  /** What only some actors have. */
+  get more(): Rare {
+    this.rare ??= new Rare()
+    return this.rare
   }
 
   // Receiving
 
-  /** Accepts a message; call only when there is room. */
+  /** True when a message may be pushed; nobody overtakes a sender that waits. */
+  get hasRoom(): boolean {
+    const { rare } = this
+    return this.waiting < this.host.capacity && (rare?.waiters === undefined || rare.waiters.length === 0)
+  }
+
+  /** What counts towards the capacity: messages that wait for their turn. */
+  private get waiting(): number {
+    const waiting = this.inbox === undefined ? 0 : this.inbox.length
+    return this.current !== undefined && this.phase === Phase.scheduled ? waiting + 1 : waiting
+  }
+
+  /** Accepts a message, whatever room there is. */
   push(item: Item): void {
-    this.host.system.sent++
-    this.inbox ??= new Inbox()
+    const { host, phase } = this
+    // Without a rank nothing may overtake it: it needs no inbox.
+    if (phase === Phase.idle && this.current === undefined && !host.ranked) {
+      this.current = item
+      host.system.sent++
+      this.schedule()
+      return
+    }
+    this.inbox ??= makeInbox(host.registration.mailbox)
     this.inbox.push(item)
+    host.system.sent++
+    if (phase === Phase.idle) this.schedule()
+  }
+
+  /** Accepts a message ahead of the inbox, whatever room there is. */
+  pushInFront(item: Item): void {
+    const { more } = this
+    more.front ??= new Mail()
+    more.front.push(item)
+    more.sorts = true
+    this.host.system.sent++
     if (this.phase === Phase.idle) this.schedule()
+  }
+
+  /** Accepts the message of a timer, whatever room there is. */
+  pushTimed(due: TimedEnvelope): void {
+    this.more.sorts = true
+    this.inbox ??= makeInbox(this.host.registration.mailbox)
+    this.inbox.push(due)
+    this.host.system.sent++
+    if (this.phase === Phase.idle) this.schedule()
+  }
+
+  /** Takes a message back that a timer sent and that still waits: as if it had never been sent. */
+  withdrawTimed(due: TimedEnvelope): void {
+    due.withdrawn = true
+    this.more.withdrawn++
+    this.host.system.sent--
   }
 
   /** Accepts a message and handles it on the caller's stack; call only when idle. */
@@ -102,30 +157,45 @@ export class Cell {
     this.run()
   }
 
+  /** Gives an order that goes before every message; a stop outranks a crash, a crash a restart. */
+  give(order: Order): void {
+    if (this.phase === Phase.closing || this.phase === Phase.dead) return
+    const given = this.more.order
+    if (given !== undefined && rankOf(given) >= rankOf(order)) return
+    this.more.order = order
+    if (this.phase === Phase.idle) this.schedule()
+  }
+
   /** Queues a sender until there is room. */
   wait(waiter: Waiter): void {
-    this.inbox ??= new Inbox()
-    this.inbox.wait(waiter)
+    const { more } = this
+    more.waiters ??= new Mail()
+    more.waiters.push(waiter)
   }
 
   /** The sender does not wait any more; nothing happens when it was admitted before. */
   withdraw(waiter: Waiter): void {
-    this.inbox?.withdraw(waiter)
+    this.rare?.waiters?.remove(waiter)
   }
 
   /** Lets waiting senders in while there is room. */
-  private admit(): void {
-    if (this.inbox === undefined) return
-    const admitted = this.inbox.admit(this.host.capacity)
-    if (admitted.length === 0) return
-    this.host.system.sent += admitted.length
-    if (this.phase === Phase.idle) this.schedule()
+  admit(): void {
+    const waiters = this.rare?.waiters
+    if (waiters === undefined || waiters.length === 0) return
+    const { capacity } = this.host
+    const admitted: Array<Waiter> = []
+    while (waiters.length > 0 && this.waiting < capacity) {
+      const waiter = waiters.shift() as Waiter
+      this.push(waiter.item)
+      admitted.push(waiter)
+    }
     for (const waiter of admitted) waiter.admitted()
   }
 
   /** Turns away senders that wait for room: the actor takes no more messages. */
   refuseWaiters(): void {
-    for (let waiter = this.inbox?.turnAway(); waiter !== undefined; waiter = this.inbox?.turnAway()) {
+    const waiters = this.rare?.waiters
+    for (let waiter = waiters?.shift(); waiter !== undefined; waiter = waiters?.shift()) {
       this.host.system.sent++
       this.bury(waiter.item, "stopped", new Stopped({}), undefined)
       waiter.admitted()
@@ -138,36 +208,55 @@ export class Cell {
   schedule(): void {
     this.host.busy(this)
     this.phase = Phase.scheduled
-    this.host.system.dispatcher.scheduleTask(() => {
-      if (this.phase === Phase.scheduled) this.run()
-    }, 0)
+    this.host.system.schedule(this)
   }
 
-  private run(): void {
-    const system = this.host.system
-    this.host.busy(this)
+  /** The turn has come. */
+  turn(): void {
+    if (this.phase === Phase.scheduled) this.run()
+  }
+
+  run(): void {
+    const { host } = this
+    const { system } = host
+    host.busy(this)
     this.phase = Phase.busy
     system.depth++
     let budget = turnCost
-    while (this.life?.handlers !== undefined || this.activate()) {
+    let lookAt = turnCost - costBetweenLooks
+    let endMillis = 0
+    for (;;) {
+      if (this.rare?.order !== undefined && !obey(this)) break
+      if (this.handlers === undefined && !activate(this)) break
+      if (budget < lookAt) {
+        lookAt = budget - costBetweenLooks
+        const nowMillis = system.clock.currentTimeMillisUnsafe()
+        // A turn that has got this far is timed from here on.
+        if (endMillis === 0) endMillis = nowMillis + turnMillisMax
+        else if (nowMillis > endMillis) budget = 0
+      }
       if (this.current === undefined) {
-        if (this.inbox === undefined || this.inbox.length === 0) {
-          this.phase = Phase.idle
-          break
-        }
-        if (budget <= 0) {
+        if (budget <= 0 && this.queued > this.handlersRunning) {
           this.schedule()
           break
         }
-        this.current = this.inbox.shift()
+        this.current = this.next()
+        if (this.current === undefined) {
+          this.rest()
+          break
+        }
         budget--
       }
-      const effect = this.begin(this.current as Item)
+      const effect = this.begin(this.current)
       let exit: Exit.Exit<unknown, unknown> | undefined
-      if (Exit.isExit(effect)) {
+      if (isExit(effect)) {
         exit = effect
+      } else if (host.concurrency > 1) {
+        budget -= fiberCost
+        if (takeOff(this, this.current, effect)) continue
+        break
       } else if (this.inbox !== undefined && this.inbox.length >= worthwhile) {
-        const stretch = new Stretch(effect, (value) => this.handleNext(value))
+        const stretch = new Stretch(effect, this)
         exit = this.runInFiber(stretch.effect)
         budget -= fiberCost + stretch.taken * fiberCost
       } else {
@@ -177,31 +266,65 @@ export class Cell {
       if (exit === undefined || !this.settle(this.current as Item, exit)) break
     }
     system.depth--
-    this.admit()
-    if (this.phase === Phase.idle) this.host.idle(this)
+    if (this.rare !== undefined) this.admit()
+    if (this.isIdle) host.rests(this)
+  }
+
+  private get isIdle(): boolean {
+    return this.phase === Phase.idle
+  }
+
+  /** There is no message. */
+  private rest(): void {
+    if (this.rare?.draining === undefined) this.phase = Phase.idle
+    else if (this.handlersRunning > 0) this.phase = Phase.waiting
+    else leave(this, "Stopped", Exit.void, undefined)
+  }
+
+  /** Takes the next message out of the mailbox. */
+  private next(): Item | undefined {
+    return this.rare?.sorts === true ? nextOf(this.rare, this.inbox) : this.inbox?.shift()
   }
 
   /** Calls the handler. */
   private begin(item: Item): Effect.Effect<unknown, unknown> {
-    const message = messageOf(item)
-    const system = this.host.system
+    const message = item instanceof Envelope ? item.message : item
+    const { system } = this.host
     if (system.inspection.active) system.inspect("Received", this, { message })
+    let effect: Effect.Effect<unknown, unknown>
     // A handler is the user's code and may throw before it answers an effect.
     try {
-      const handler = ((this.life as Incarnation).handlers as HandlerTable)[message._tag]
-      if (handler !== undefined) return handler(message)
+      const handler = (this.handlers as HandlerTable)[message._tag]
+      effect = handler === undefined ? this.unknown(message._tag) : handler(message)
     } catch (defect) {
-      return Exit.die(defect)
+      effect = Exit.die(defect)
     }
-    return Exit.die(
-      new TypeError(`${this.host.registration.actor} has no handler for a message "${message._tag}"`)
-    )
+    return system.tracing === undefined ? effect : system.tracing.trace(this, item, effect)
+  }
+
+  private unknown(tag: string): Effect.Effect<never> {
+    return Exit.die(new TypeError(`${this.host.registration.actor} has no handler for a message "${tag}"`))
+  }
+
+  /** What the builds and handlers of this life run in. */
+  get context(): Context.Context<never> {
+    this.scope ??= Scope.makeUnsafe()
+    return this.host.registration.context.pipe(
+      Context.add(Scope.Scope, this.scope),
+      Context.add(ActorContext, new LifeContext(this, this.scope))
+    ) as Context.Context<never>
+  }
+
+  /** Starts a handler of this life. */
+  get fork(): <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E> {
+    const { more } = this
+    more.fork ??= Effect.runForkWith(this.context)
+    return more.fork
   }
 
   /** Runs a handler or a stretch of them; `undefined` when the fiber goes on without the drain. */
   private runInFiber(effect: Effect.Effect<unknown, unknown>): Exit.Exit<unknown, unknown> | undefined {
-    this.fork ??= Effect.runForkWith((this.life as Incarnation).context)
-    const fiber = this.fork(effect)
+    const fiber = (this.rare?.fork ?? this.fork)(effect)
     return (
       fiber.pollUnsafe() ??
       this.goOnWith(fiber, Phase.waiting, (exit) => this.settle(this.current as Item, exit))
@@ -209,7 +332,7 @@ export class Cell {
   }
 
   /** Leaves the drain to a fiber; `then` says whether the drain goes on after it. */
-  private goOnWith<A, E>(
+  goOnWith<A, E>(
     fiber: Fiber.Fiber<A, E>,
     phase: typeof Phase.waiting | typeof Phase.restarting,
     then: (exit: Exit.Exit<A, E>) => boolean
@@ -234,256 +357,59 @@ export class Cell {
   }
 
   /** Answers, or treats the crash; true when the drain may go on. */
-  private settle(item: Item, exit: Exit.Exit<unknown, unknown>): boolean {
-    if (exit._tag === "Failure" && !isDomainFailure(exit.cause)) return this.crashed(item, exit.cause)
-    const system = this.host.system
-    this.current = undefined
-    if (this.backoff !== undefined) this.backoff.attempts = 0
-    system.handled++
-    if (system.inspection.active) {
-      const error = exit._tag === "Failure" ? { error: Cause.squash(exit.cause) } : undefined
-      system.inspect("Completed", this, { message: messageOf(item), ...error })
+  settle(item: Item, exit: Exit.Exit<unknown, unknown>): boolean {
+    if (exit._tag === "Failure" && !isDomainFailure(exit.cause)) {
+      if (isStashed(exit.cause)) return stash(this, item)
+      return crashed(this, item, exit.cause)
     }
+    this.settled(item, exit)
     if (item instanceof Ask) item.answer(exit)
     return true
   }
 
+  /** The current message is handled. */
+  private settled(item: Item, exit: Exit.Exit<unknown, unknown> | undefined): void {
+    const { host } = this
+    if (this.current === item) this.current = undefined
+    if (this.rare?.backoff !== undefined) this.rare.backoff.attempts = 0
+    host.handled++
+    if (host.system.inspection.active) {
+      const error = exit?._tag === "Failure" ? { error: Cause.squash(exit.cause) } : undefined
+      host.system.inspect("Completed", this, { message: messageOf(item), ...error })
+    }
+  }
+
   /** In a stretch: settles a success and begins the next message, while the drain is on the stack and there is one. */
-  private handleNext(value: unknown): Started {
+  handleNext(value: unknown): Started {
     if (this.phase !== Phase.busy || this.inbox === undefined || this.inbox.length === 0) return undefined
-    this.settle(this.current as Item, Exit.succeed(value))
-    const item = this.inbox.shift() as Item
-    this.current = item
-    return this.begin(item)
-  }
-
-  // Crashing and restarting
-
-  private crashed(item: Item, cause: Cause.Cause<unknown>): boolean {
-    const { supervision } = this.host.registration
-    this.backoff ??= new Backoff()
-    const attempts = ++this.backoff.attempts
-    this.inspectFailure(cause, item, attempts)
-    const required = restartRequired(cause)
-    if (supervision._tag === "Restart" || required !== undefined) {
-      const parkAfter = supervision._tag === "Restart" ? supervision.parkAfter : 1
-      const limit =
-        required === undefined ? parkAfter : required.retry ? Math.max(parkAfter, triesWithoutEffect) : 1
-      if (attempts >= limit) this.park(item, attempts, cause)
-      return this.restart(this.backoff, cause)
-    }
-    this.park(item, attempts, cause)
-    return supervision._tag === "Resume" || this.giveUp(cause)
-  }
-
-  private park(item: Item, attempts: number, cause: Cause.Cause<unknown>): void {
-    this.current = undefined
-    if (this.backoff !== undefined) this.backoff.attempts = 0
-    this.bury(item, "parked", new Parked({ attempts, defect: Cause.squash(cause) }), cause)
-  }
-
-  /** Builds the first life; true when the handlers are there, false when a fiber goes on with it. */
-  private activate(): boolean {
-    const { registration } = this.host
-    const life = new Incarnation(registration, this.id)
-    this.life = life
-    if (Exit.isExit(registration.build)) {
-      return this.activated(life, registration.build as Exit.Exit<HandlerTable, unknown>)
-    }
-    const fiber = Effect.runForkWith(life.context)(registration.build)
-    const exit = fiber.pollUnsafe()
-    if (exit !== undefined) return this.activated(life, exit)
-    this.goOnWith(fiber, Phase.waiting, (exit) => this.activated(life, exit))
-    return false
-  }
-
-  private activated(life: Incarnation, exit: Exit.Exit<HandlerTable, unknown>): boolean {
-    if (exit._tag === "Success") {
-      life.handlers = exit.value
-      const system = this.host.system
-      if (system.inspection.active) system.inspect("Spawned", this, {})
-      return true
-    }
-    this.inspectFailure(exit.cause, undefined, 0)
-    this.backoff ??= new Backoff()
-    return this.host.registration.supervision._tag === "Restart"
-      ? this.restart(this.backoff, exit.cause)
-      : this.giveUp(exit.cause)
-  }
-
-  /** Ends this life, waits as the schedule says, and builds the next; the mailbox stays as it is. */
-  private restart(backoff: Backoff, cause: Cause.Cause<unknown>): boolean {
-    this.phase = Phase.restarting
-    this.host.undrained(this)
-    const fiber = Effect.runForkWith(this.host.registration.context)(this.rebuild(backoff, cause))
-    const done = (exit: Exit.Exit<boolean>): boolean =>
-      exit._tag === "Success" && exit.value ? true : this.giveUp(exit._tag === "Failure" ? exit.cause : cause)
-    const exit = fiber.pollUnsafe()
-    if (exit !== undefined) {
-      this.phase = Phase.busy
-      return done(exit)
-    }
-    this.goOnWith(fiber, Phase.restarting, done)
-    return false
-  }
-
-  /** True when the state is built anew, false when the schedule has ended. */
-  private rebuild(backoff: Backoff, first: Cause.Cause<unknown>): Effect.Effect<boolean> {
-    return Effect.gen({ self: this }, function* () {
-      const { registration, system } = this.host
-      let cause = first
-      for (;;) {
-        yield* this.closeLife(Exit.failCause(cause))
-        const delay = yield* backoff.next(
-          registration.supervision,
-          system.clock.currentTimeMillisUnsafe(),
-          cause
-        )
-        if (Option.isNone(delay)) return false
-        yield* Effect.logWarning(`actor ${registration.actor}/${this.id} crashed and restarts`, cause)
-        yield* Effect.sleep(delay.value)
-        const life = new Incarnation(registration, this.id)
-        this.life = life
-        const exit = yield* Effect.exit(Effect.provideContext(registration.build, life.context))
-        if (exit._tag === "Success") {
-          life.handlers = exit.value
-          backoff.restarted(system.clock.currentTimeMillisUnsafe())
-          if (system.inspection.active) system.inspect("Restarted", this, { restarts: backoff.restarts })
-          return true
-        }
-        this.inspectFailure(exit.cause, undefined, 0)
-        cause = exit.cause
-      }
-    })
-  }
-
-  private inspectFailure(cause: Cause.Cause<unknown>, item: Item | undefined, attempts: number): void {
-    const system = this.host.system
-    if (!system.inspection.active) return
-    const message = item === undefined ? undefined : { message: messageOf(item) }
-    system.inspect("Failed", this, { cause, attempts, ...message })
+    if (this.rare?.order !== undefined || this.rare?.sorts === true) return undefined
+    const item = this.current as Item
+    this.settled(item, undefined)
+    if (item instanceof Ask) item.answer(Exit.succeed(value))
+    const next = this.inbox.shift() as Item
+    this.current = next
+    return this.begin(next)
   }
 
   // Ending
 
-  private closeLife(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    const life = this.life
-    this.life = undefined
-    this.fork = undefined
-    return life === undefined ? Effect.void : life.close(exit)
-  }
-
-  /** Leaves memory; call only when idle. */
-  passivate(): void {
-    this.leave(Effect.void, "Passivated", Exit.void, undefined)
-  }
-
-  /** The supervision ends: the queue becomes dead letters; a virtual actor begins afresh with the next message. */
-  private giveUp(cause: Cause.Cause<unknown>): false {
-    if (!this.host.virtual) this.host.accepting = false
-    const why = Effect.logError(`actor ${this.host.registration.actor}/${this.id} stopped`, cause)
-    this.leave(why, "Stopped", Exit.failCause(cause), cause)
-    return false
-  }
-
-  private leave(
-    before: Effect.Effect<void>,
-    event: "Passivated" | "Stopped",
-    exit: Exit.Exit<unknown, unknown>,
-    cause: Cause.Cause<unknown> | undefined
-  ): void {
-    this.phase = Phase.closing
-    this.host.undrained(this)
-    this.buryQueue(cause)
-    const closing = Effect.runForkWith(this.host.registration.context)(
-      Effect.andThen(before, this.closeLife(exit)),
-      { uninterruptible: true }
-    )
-    this.fiber = closing
-    closing.addObserver(() => {
-      this.fiber = undefined
-      this.left(event, cause)
-    })
-  }
-
-  /** The life has ended: begins another when messages wait for it, else the cell is gone. */
-  private left(event: "Passivated" | "Stopped", cause: Cause.Cause<unknown> | undefined): void {
-    const system = this.host.system
-    this.backoff = undefined
-    if (system.inspection.active) system.inspect(event, this, cause === undefined ? {} : { cause })
-    if (!this.host.accepting) {
-      this.refuseWaiters()
-      this.buryQueue(undefined)
-    }
-    this.phase = Phase.idle
-    this.admit()
-    if (this.phase !== Phase.idle) return
-    if (this.queued > 0) {
-      this.schedule()
-    } else {
-      this.phase = Phase.dead
-      this.host.forget(this)
-    }
-  }
-
-  /** Ends an actor that has nothing to interrupt, to bury or to finalize; false when it has. */
-  endNow(): boolean {
-    if (this.phase === Phase.dead) return true
-    if (this.phase !== Phase.idle || this.life?.isPlain === false) return false
-    this.life = undefined
-    this.fork = undefined
-    this.left("Stopped", undefined)
-    return true
-  }
-
-  /** Ends the actor for good: interrupts what runs, buries the rest, runs the finalizers. */
-  get end(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { fiber, phase } = this
-      switch (phase) {
-        case Phase.dead:
-          return Effect.void
-        case Phase.busy:
-          // A drain on this very stack goes first.
-          return Effect.andThen(Effect.yieldNow, this.end)
-        case Phase.closing:
-          return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.await(fiber))
-        default:
-          return this.ending(fiber, phase === Phase.waiting)
-      }
-    })
-  }
-
-  private ending(fiber: Fiber.Fiber<unknown, unknown> | undefined, handling: boolean): Effect.Effect<void> {
-    this.phase = Phase.closing
-    return Effect.gen({ self: this }, function* () {
-      if (fiber !== undefined) {
-        fiber.interruptUnsafe()
-        const exit = yield* Fiber.await(fiber)
-        this.fiber = undefined
-        // A handler that has ended, with its turn to be settled still to come, has its answer.
-        const item = this.current
-        if (handling && item !== undefined && this.life?.handlers !== undefined) {
-          if (exit._tag === "Success" || isDomainFailure(exit.cause)) this.settle(item, exit)
-        }
-      }
-      this.refuseWaiters()
-      this.buryQueue(undefined)
-      yield* this.closeLife(Exit.void)
-      this.left("Stopped", undefined)
-    })
-  }
-
-  private buryQueue(cause: Cause.Cause<unknown> | undefined): void {
-    const current = this.current
+  /** Makes dead letters of the messages of this life; of all messages when nobody stops it in peace. */
+  buryQueue(cause: Cause.Cause<unknown> | undefined): void {
+    const { current } = this
     this.current = undefined
     if (current !== undefined) this.bury(current, "stopped", new Stopped({}), cause)
-    for (let item = this.inbox?.shift(); item !== undefined; item = this.inbox?.shift()) {
-      this.bury(item, "stopped", new Stopped({}), cause)
-    }
+    const { rare } = this
+    if (rare !== undefined) {
+      for (const mail of [rare.front, rare.stash, rare.draining ?? this.inbox]) {
+        for (const item of allOf(rare, mail)) this.bury(item, "stopped", new Stopped({}), cause)
+      }
+    } else
+      for (let item = this.inbox?.shift(); item !== undefined; item = this.inbox?.shift()) {
+        this.bury(item, "stopped", new Stopped({}), cause)
+      }
   }
 
-  private bury(
+  bury(
     item: Item,
     reason: DeadLetterReason,
     why: AskErrorReason,
@@ -493,12 +419,13 @@ export class Cell {
   }
 }
 
-const isDomainFailure = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.length > 0 && cause.reasons.every((reason) => reason._tag === "Fail")
+const rankOf = ({ _tag }: Order): number => (_tag === "Stop" ? 2 : _tag === "Crash" ? 1 : 0)
 
-const restartRequired = (cause: Cause.Cause<unknown>): RestartRequired | undefined => {
-  for (const reason of cause.reasons) {
-    if (reason._tag === "Die" && reason.defect instanceof RestartRequired) return reason.defect
-  }
-  return undefined
+const successes: unknown = Object.getPrototypeOf(Exit.void)
+const failures: unknown = Object.getPrototypeOf(Exit.die(undefined))
+
+/** `Exit.isExit`, without a look-up by name: it is asked once a message. An exit of another making runs in a fiber. */
+const isExit = (effect: Effect.Effect<unknown, unknown>): effect is Exit.Exit<unknown, unknown> => {
+  const prototype: unknown = Object.getPrototypeOf(effect)
+  return prototype === successes || prototype === failures
 }

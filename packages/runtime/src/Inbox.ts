@@ -1,49 +1,24 @@
-import type { Item } from "./Ask.ts"
+import type { Item } from "./Envelope.ts"
 import { Mail } from "./Mail.ts"
+import type { Mailbox } from "./Mailbox.ts"
+import { RankedMail } from "./RankedMail.ts"
+
+/** The accepted messages of one actor, in the order in which they will be handled. */
+export interface Inbox {
+  readonly length: number
+  readonly push: (item: Item) => void
+  readonly shift: () => Item | undefined
+}
+
+/** An empty inbox for a kind of mailbox. */
+export const makeInbox = (mailbox: Mailbox<never>): Inbox =>
+  mailbox.rank === undefined ? new Mail<Item>() : new RankedMail(mailbox.rank as Rank)
+
+type Rank = NonNullable<Mailbox["rank"]>
 
 /** A sender that waits for room. */
 export interface Waiter {
   readonly item: Item
-  /** Resumes the sender once its message is in the queue; nothing to do for an asker, who waits on. */
+  /** Resumes the sender once its message is in the inbox; nothing to do for an asker, who waits on. */
   readonly admitted: () => void
 }
-
-/** The bounded queue of one actor, its accepted messages, and the senders that wait for room in it. */
-export class Inbox extends Mail<Item> {
-  private waiters: Mail<Waiter> | undefined = undefined
-
-  /** True when a message may be pushed; nobody overtakes a sender that waits. */
-  hasRoom(capacity: number): boolean {
-    return this.length < capacity && (this.waiters === undefined || this.waiters.length === 0)
-  }
-
-  wait(waiter: Waiter): void {
-    this.waiters ??= new Mail()
-    this.waiters.push(waiter)
-  }
-
-  /** The sender does not wait any more. */
-  withdraw(waiter: Waiter): void {
-    this.waiters?.remove(waiter)
-  }
-
-  /** Lets waiting senders in while there is room, and answers them; the caller resumes them. */
-  admit(capacity: number): ReadonlyArray<Waiter> {
-    if (this.waiters === undefined) return none
-    let admitted: Array<Waiter> | undefined
-    while (this.waiters.length > 0 && this.length < capacity) {
-      const waiter = this.waiters.shift() as Waiter
-      this.push(waiter.item)
-      admitted ??= []
-      admitted.push(waiter)
-    }
-    return admitted ?? none
-  }
-
-  /** Takes out the sender that waits longest, without its message. */
-  turnAway(): Waiter | undefined {
-    return this.waiters?.shift()
-  }
-}
-
-const none: ReadonlyArray<Waiter> = []

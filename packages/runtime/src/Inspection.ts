@@ -1,4 +1,6 @@
 import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { ActorSystem } from "./ActorSystem.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
 import type * as Message from "./Message.ts"
 
@@ -12,7 +14,10 @@ interface Of<Tag extends string> {
 }
 
 /** The actor's state was built and it begins to handle messages. */
-export type Spawned = Of<"Spawned">
+export interface Spawned extends Of<"Spawned"> {
+  /** The actor in whose life it was spawned, if in one. */
+  readonly parent?: { readonly actor: string; readonly id: string }
+}
 
 /** A handler begins with a message. */
 export interface Received extends Of<"Received"> {
@@ -62,3 +67,24 @@ export type InspectionEvent =
   | Passivated
   | Stopped
   | DeadLettered
+
+/** One actor in memory, and those that it spawned. */
+export interface ActorNode {
+  /** Name of the actor's type. */
+  readonly actor: string
+  readonly id: string
+  readonly state: "idle" | "working" | "restarting" | "stopping"
+  /** Messages in its mailbox, its stash and its handlers. */
+  readonly queued: number
+  /** Messages that its handlers put aside. */
+  readonly stashed: number
+  /** Restarts since the last quiet time. */
+  readonly restarts: number
+  readonly children: ReadonlyArray<ActorNode>
+}
+
+/** Every actor in memory, each below the one in whose life it was spawned: a snapshot of now. */
+export const tree: Effect.Effect<ReadonlyArray<ActorNode>, never, ActorSystem> = Effect.flatMap(
+  ActorSystem,
+  (system) => system.tree
+)

@@ -1,15 +1,18 @@
-import type * as Duration from "effect/Duration"
+import type * as Context from "effect/Context"
 import { toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type { ActorRef } from "./ActorRef.ts"
-import { Ask, type Item } from "./Ask.ts"
-import { AskError, Stopped, Timeout, Unhosted } from "./AskError.ts"
-import { type Cell, depthMax, Phase } from "./Cell.ts"
+import { Ask } from "./Ask.ts"
+import { AskError, Dropped, Stopped, Timeout, Unhosted } from "./AskError.ts"
+import type { Cell } from "./Cell.ts"
+import { depthMax } from "./Depth.ts"
+import { Envelope, type Item } from "./Envelope.ts"
 import type { Waiter } from "./Inbox.ts"
 import type { LocalSystem } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
+import { operation } from "./Operation.ts"
+import { Phase } from "./Phase.ts"
 
 /** A reference into this process; it keeps the cell that it found last. */
 export class LocalRef implements ActorRef<Message.Any> {
@@ -17,6 +20,8 @@ export class LocalRef implements ActorRef<Message.Any> {
   readonly id: string
   private readonly system: LocalSystem
   private cell: Cell | undefined = undefined
+  private boundTell: ActorRef<Message.Any>["tell"] | undefined = undefined
+  private boundAsk: ActorRef<Message.Any>["ask"] | undefined = undefined
 
   constructor(system: LocalSystem, actor: string, id: string) {
     this.system = system
@@ -24,15 +29,22 @@ export class LocalRef implements ActorRef<Message.Any> {
     this.id = id
   }
 
-  readonly tell = (message: Message.Any): Effect.Effect<void> => new Tell(this, message)
+  // Bound, so that they may be passed on by themselves, and made when first used: many references only ever do one of them.
 
-  readonly ask = <A extends Message.Any>(
-    message: A,
-    options?: { readonly timeout?: Duration.Input }
-  ): Effect.Effect<Message.Success<A>, Message.Error<A> | AskError> => {
-    const answer: Effect.Effect<Message.Success<A>, Message.Error<A> | AskError> = new Asking(this, message)
-    if (options?.timeout === undefined) return answer
-    const afterMillis = toMillis(options.timeout)
+  get tell(): (message: Message.Any) => Effect.Effect<void> {
+    this.boundTell ??= (message) => new Tell(this, message)
+    return this.boundTell
+  }
+
+  get ask(): ActorRef<Message.Any>["ask"] {
+    this.boundAsk ??= (message, options) => {
+      const answer: Effect.Effect<never, never> = new Asking(this, message)
+      return options?.timeout === undefined ? answer : this.inTime(answer, message, toMillis(options.timeout))
+    }
+    return this.boundAsk
+  }
+
+  private inTime(answer: Effect.Effect<never>, message: Message.Any, afterMillis: number) {
     return Effect.timeoutOrElse(answer, {
       duration: afterMillis,
       orElse: () => {
@@ -43,11 +55,25 @@ export class LocalRef implements ActorRef<Message.Any> {
     })
   }
 
+  /** A told message, in an envelope where more is known of it. */
+  wrap(message: Message.Any, context: Context.Context<never>): Item {
+    const { system } = this
+    const sender = system.senderOf(context)
+    const span = system.tracing?.sentIn(context)
+    return sender === undefined && span === undefined ? message : new Envelope(message, sender, span)
+  }
+
+  /** An asked message. */
+  enquire(message: Message.Any, context: Context.Context<never>): Ask {
+    const { system } = this
+    return new Ask(message, system.senderOf(context), system.tracing?.sentIn(context))
+  }
+
   /** The cell, when its mailbox is full; else the message is delivered, handled already, or a dead letter. */
   deliver(item: Item): Cell | undefined {
     const cell = this.find()
     if (cell === undefined) this.bury(item)
-    else if (!cell.hasRoom) return cell
+    else if (!cell.hasRoom) return overflow(cell, item)
     // An asker waits anyway: its own stack is the shortest way.
     else if (item instanceof Ask && cell.phase === Phase.idle && this.system.depth < depthMax)
       cell.runNow(item)
@@ -73,60 +99,55 @@ export class LocalRef implements ActorRef<Message.Any> {
   }
 }
 
-/** The effect of a tell: an object of its own, because two closures a message would cost more than the delivery. */
-class Tell extends Effectable.Class<void> {
-  private readonly ref: LocalRef
-  private readonly message: Message.Any
-
-  constructor(ref: LocalRef, message: Message.Any) {
-    super()
-    this.ref = ref
-    this.message = message
-  }
-
-  override asEffect(): Effect.Effect<void> {
-    return this.ref.deliver(this.message) === undefined ? Effect.void : this.whenThereIsRoom()
-  }
-
-  private whenThereIsRoom(): Effect.Effect<void> {
-    const { message, ref } = this
-    return Effect.callback<void>((resume) => {
-      // The fiber may have yielded since.
-      const full = ref.deliver(message)
-      if (full === undefined) return resume(Exit.void)
-      return waitIn(full, { item: message, admitted: () => resume(Exit.void) })
-    })
+/** What a full mailbox does with a message: its cell, where the sender is to wait. */
+const overflow = (cell: Cell, item: Item): Cell | undefined => {
+  switch (cell.host.registration.mailbox._tag) {
+    case "Dropping":
+      cell.host.system.sent++
+      cell.bury(item, "dropped", new Dropped({}), undefined)
+      return undefined
+    case "Sliding": {
+      const oldest = cell.inbox?.shift()
+      if (oldest !== undefined) cell.bury(oldest, "dropped", new Dropped({}), undefined)
+      cell.push(item)
+      return undefined
+    }
+    default:
+      return cell
   }
 }
+
+/** The effect of a tell. */
+const Tell = operation<LocalRef, Message.Any, Effect.Effect<void>>("Tell", function (fiber) {
+  const { first: ref, second: message } = this
+  const item = ref.wrap(message, fiber.context)
+  return ref.deliver(item) === undefined ? Effect.void : tellLater(ref, item)
+})
+
+const tellLater = (ref: LocalRef, item: Item): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    // The fiber may have yielded since.
+    const full = ref.deliver(item)
+    if (full === undefined) return resume(Exit.void)
+    return waitIn(full, { item, admitted: () => resume(Exit.void) })
+  })
 
 /** The effect of an ask: answered on the asker's stack where that is possible, else the asker waits. */
-class Asking<A, E> extends Effectable.Class<A, E> {
-  private readonly ref: LocalRef
-  private readonly message: Message.Any
+const Asking = operation<LocalRef, Message.Any, Effect.Effect<never>>("Ask", function (fiber) {
+  const { first: ref, second: message } = this
+  const ask = ref.enquire(message, fiber.context)
+  const full = ref.deliver(ask)
+  return ask.answered ?? answerOf(ref, ask, full !== undefined)
+})
 
-  constructor(ref: LocalRef, message: Message.Any) {
-    super()
-    this.ref = ref
-    this.message = message
-  }
-
-  override asEffect(): Effect.Effect<A, E> {
-    const ask = new Ask(this.message)
-    const full = this.ref.deliver(ask)
-    return (ask.answered as Exit.Exit<A, E> | undefined) ?? this.answerOf(ask, full !== undefined)
-  }
-
-  private answerOf(ask: Ask, undelivered: boolean): Effect.Effect<A, E> {
-    const { ref } = this
-    return Effect.callback<A, E>((resume) => {
-      // The fiber may have yielded since.
-      const full = undelivered ? ref.deliver(ask) : undefined
-      ask.wait(resume as (answer: Effect.Effect<unknown, unknown>) => void)
-      if (full !== undefined) return waitIn(full, { item: ask, admitted: () => undefined })
-      return ask.answered === undefined ? Effect.sync(() => ask.abandon()) : undefined
-    })
-  }
-}
+const answerOf = (ref: LocalRef, ask: Ask, undelivered: boolean): Effect.Effect<unknown, unknown> =>
+  Effect.callback<unknown, unknown>((resume) => {
+    // The fiber may have yielded since.
+    const full = undelivered ? ref.deliver(ask) : undefined
+    ask.wait(resume)
+    if (full !== undefined) return waitIn(full, { item: ask, admitted: () => undefined })
+    return ask.answered === undefined ? Effect.sync(() => ask.abandon()) : undefined
+  })
 
 /** Waits for room; interrupted, the message was not sent. */
 const waitIn = (cell: Cell, waiter: Waiter): Effect.Effect<void> => {

@@ -1,21 +1,32 @@
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
-import type * as Scope from "effect/Scope"
-import type { ActorRef } from "./ActorRef.ts"
-import type { Counters } from "./ActorSystem.ts"
-import { Ask, type Item, messageOf } from "./Ask.ts"
-import { AskError, type AskErrorReason } from "./AskError.ts"
+import * as Scope from "effect/Scope"
+import { ActorContext } from "./ActorContext.ts"
+import type { ActorRef, AnyRef } from "./ActorRef.ts"
+import type { ActorSystem, Counters } from "./ActorSystem.ts"
+import { Ask } from "./Ask.ts"
+import { AskError, type AskErrorReason, Unhosted } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
 import type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
+import { stopInPeace } from "./Ending.ts"
+import { type Item, messageOf } from "./Envelope.ts"
 import { Host } from "./Host.ts"
 import { Hub } from "./Hub.ts"
 import type { InspectionEvent } from "./Inspection.ts"
+import { LifeContext } from "./LifeContext.ts"
 import { LocalRef } from "./LocalRef.ts"
+import { Mail } from "./Mail.ts"
 import type * as Message from "./Message.ts"
+import { Phase } from "./Phase.ts"
 import type { Registration } from "./Registration.ts"
+import type { Tracing } from "./Tracing.ts"
+import { treeOf } from "./Tree.ts"
+import { Watchers } from "./Watchers.ts"
 
 type FieldsOf<Tag extends InspectionEvent["_tag"]> = Omit<
   Extract<InspectionEvent, { readonly _tag: Tag }>,
@@ -26,30 +37,53 @@ type FieldsOf<Tag extends InspectionEvent["_tag"]> = Omit<
 export class LocalSystem {
   readonly clock: Clock.Clock
   readonly dispatcher: Scheduler.SchedulerDispatcher
+  /** True where one task of the dispatcher serves all cells that are ready; a scheduler that chooses an order chooses among cells. */
+  private readonly sharesTurns: boolean
   readonly inspection = new Hub<InspectionEvent>()
   readonly letters = new Hub<DeadLetter>()
   sent = 0
-  handled = 0
   deadLettered = 0
   /** Drains on the stack. */
   depth = 0
   closed = false
+  /** Set while handlers are traced. */
+  tracing: Tracing | undefined = undefined
+  private readonly watchers = new Watchers()
+  /** Of virtual actors, by actor. */
   private readonly hosts = new Map<string, Host>()
-  private readonly spawned = new Map<string, Host>()
+  /** Of one actor each, by actor and id. */
+  private readonly spawned = new Map<string, Map<string, Host>>()
+  /** Handlers that ended in hosts that are gone, and their restarts. */
+  private handledBefore = 0
+  /** Whose context asked last for its sender, and the answer: loops that send ask with the same one. */
+  private lastContext: Context.Context<never> | undefined = undefined
+  private lastSender: AnyRef | undefined = undefined
 
   constructor(clock: Clock.Clock, scheduler: Scheduler.Scheduler) {
     this.clock = clock
     this.dispatcher = scheduler.makeDispatcher()
+    this.sharesTurns = scheduler instanceof Scheduler.MixedScheduler
   }
 
+  /** Cells whose turn is to come, in that order. */
+  private readonly ready = new Mail<Cell>()
+
   hostOf(actor: string, id: string): Host | undefined {
-    const host =
-      (this.spawned.size > 0 ? this.spawned.get(keyOf(actor, id)) : undefined) ?? this.hosts.get(actor)
+    const host = this.spawned.get(actor)?.get(id) ?? this.hosts.get(actor)
     return host?.accepting === true ? host : undefined
   }
 
   ref(actor: string, id: string): ActorRef<Message.Any> {
     return new LocalRef(this, actor, id)
+  }
+
+  /** The actor that runs a fiber with this context, if one does. */
+  senderOf(context: Context.Context<never>): AnyRef | undefined {
+    if (context === this.lastContext) return this.lastSender
+    const life = lifeOf(context)
+    this.lastContext = context
+    this.lastSender = life?.cell.host.system === this ? life.self : undefined
+    return this.lastSender
   }
 
   /** Makes a dead letter of an accepted message, and tells its asker. */
@@ -82,58 +116,146 @@ export class LocalSystem {
       id: cell.id,
       timeMillis: this.clock.currentTimeMillisUnsafe(),
       ...fields
-    } as InspectionEvent)
+    } as unknown as InspectionEvent)
   }
 
   host(registration: Registration): Effect.Effect<void, never, Scope.Scope> {
-    return this.run(this.hosts, registration.actor, new Host(this, registration, true))
+    return Effect.flatMap(Effect.scope, (scope) =>
+      Effect.asVoid(this.start(() => this.hosts, registration.actor, registration, undefined, scope))
+    )
   }
 
+  /** Runs one actor; in the life of another actor's build or handler it is a child of that. */
   spawn(registration: Registration, id: string): Effect.Effect<void, never, Scope.Scope> {
-    const host = new Host(this, { ...registration, passivateAfterMillis: undefined }, false)
-    const key = keyOf(registration.actor, id)
-    return Effect.tap(this.run(this.spawned, key, host), () => Effect.sync(() => host.cell(id).schedule()))
+    return Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+      const scope = Context.get(context, Scope.Scope)
+      const life = lifeOf(context)
+      const parent = life?.scope === scope && life.cell.host.system === this ? life.cell : undefined
+      const ids = () => {
+        const ids = this.spawned.get(registration.actor) ?? new Map<string, Host>()
+        this.spawned.set(registration.actor, ids)
+        return ids
+      }
+      return Effect.map(this.start(ids, id, registration, parent, scope), (host) => {
+        host.cell(id).schedule()
+      })
+    })
   }
 
-  private run(hosts: Map<string, Host>, key: string, host: Host): Effect.Effect<void, never, Scope.Scope> {
-    const start = Effect.suspend(() => {
-      const other = hosts.get(key)
-      if (other?.accepting === true) {
-        return Effect.die(
-          new Error(
-            `actor ${host.registration.actor} runs already; close the scope or layer that runs it first`
+  private start(
+    among: () => Map<string, Host>,
+    key: string,
+    registration: Registration,
+    parent: Cell | undefined,
+    scope: Scope.Scope
+  ): Effect.Effect<Host> {
+    return Effect.uninterruptible(
+      Effect.suspend(() => {
+        const hosts = among()
+        if (hosts.get(key)?.accepting === true) {
+          return Effect.die(
+            new Error(`actor ${registration.actor} runs already; close the scope or layer that runs it first`)
           )
-        )
-      }
-      hosts.set(key, host)
-      return Effect.void
-    })
-    const stop = Effect.andThen(
-      host.stop,
-      Effect.sync(() => {
-        if (hosts.get(key) === host) hosts.delete(key)
+        }
+        const own = Scope.forkUnsafe(scope)
+        const host = new Host(this, registration, { virtual: hosts === this.hosts, parent, scope: own })
+        hosts.set(key, host)
+        if (parent !== undefined) {
+          parent.more.children ??= new Set()
+          parent.more.children.add(host)
+        }
+        const gone = Effect.sync(() => {
+          this.handledBefore += host.handled
+          host.handled = 0
+          if (hosts.get(key) === host) hosts.delete(key)
+          if (hosts.size === 0 && this.spawned.get(registration.actor) === hosts) {
+            this.spawned.delete(registration.actor)
+          }
+          if (host.virtual) this.watchers.endedAll(registration.actor)
+          if (parent?.rare?.children?.delete(host) === true && parent.phase === Phase.idle)
+            parent.host.rests(parent)
+        })
+        return Effect.as(Scope.addFinalizer(own, Effect.andThen(host.stop, gone)), host)
       })
     )
-    return Effect.asVoid(Effect.acquireRelease(start, () => stop))
+  }
+
+  /** Gives a cell its turn after those that wait already. */
+  schedule(cell: Cell): void {
+    if (!this.sharesTurns) {
+      this.dispatcher.scheduleTask(() => cell.turn(), 0)
+      return
+    }
+    this.ready.push(cell)
+    if (this.ready.length === 1) this.dispatcher.scheduleTask(this.giveTurns, 0)
+  }
+
+  private readonly giveTurns = (): void => {
+    // Cells that become ready meanwhile go behind the fibers that wait for the same dispatcher.
+    for (let cells = this.ready.length; cells > 0; cells--) this.ready.shift()?.turn()
+    if (this.ready.length > 0) this.dispatcher.scheduleTask(this.giveTurns, 0)
+  }
+
+  /** Calls `onEnd` once the actor has stopped; at once where nobody hosts it. The answer takes that back. */
+  watch(actor: string, id: string, onEnd: (exit: Exit.Exit<void, unknown>) => void): () => void {
+    if (this.hostOf(actor, id) === undefined) {
+      const reason = new Unhosted({})
+      onEnd(Exit.fail(new AskError({ reason, actor, id, messageTag: "watch" })))
+      return () => undefined
+    }
+    return this.watchers.add(actor, id, onEnd)
+  }
+
+  /** An actor has stopped. */
+  ended(actor: string, id: string, exit: Exit.Exit<void, unknown>): void {
+    this.watchers.ended(actor, id, exit)
+  }
+
+  /** Stops one actor in peace, its children before it; nothing to do where none is in memory. */
+  stop(actor: string, id: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const host = this.hostOf(actor, id)
+      const cell = host?.find(id)
+      if (host === undefined || cell === undefined) return Effect.void
+      // An actor that would wait for itself.
+      const self = Effect.contextWith((context: Context.Context<never>) =>
+        Effect.succeed(lifeOf(context)?.cell === cell)
+      )
+      const stopping = host.virtual ? stopInPeace(cell, host.registration.drainMillis) : host.close(Exit.void)
+      return Effect.flatMap(self, (isSelf) => {
+        if (isSelf) return Effect.sync(() => cell.give({ _tag: "Stop" }))
+        // Goes on when nobody waits for it any more.
+        return Effect.forkDetach(stopping, { startImmediately: true }).pipe(Effect.flatMap(Fiber.join))
+      })
+    })
   }
 
   get counters(): Counters {
     let queued = 0
     let actors = 0
-    for (const hosts of [this.hosts, this.spawned]) {
-      for (const host of hosts.values()) {
-        queued += host.queued
-        actors += host.size
-      }
+    let handled = this.handledBefore
+    for (const host of this.allHosts()) {
+      queued += host.queued
+      actors += host.size
+      handled += host.handled
     }
-    return { sent: this.sent, handled: this.handled, deadLettered: this.deadLettered, queued, actors }
+    return { sent: this.sent, handled, deadLettered: this.deadLettered, queued, actors }
   }
 
-  /** Stops whatever still runs; then ends the streams. */
+  get tree() {
+    return treeOf(this.allHosts())
+  }
+
+  *allHosts(): Iterable<Host> {
+    yield* this.hosts.values()
+    for (const ids of this.spawned.values()) yield* ids.values()
+  }
+
+  /** Stops whatever still runs, children before parents; then ends the streams. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
-    const hosts = [...this.spawned.values(), ...this.hosts.values()]
-    return Effect.forEach(hosts, (host) => host.stop, { concurrency: "unbounded", discard: true })
+    const roots = [...this.allHosts()].filter((host) => host.parent === undefined)
+    return Effect.forEach(roots, (host) => host.close(Exit.void), { concurrency: "unbounded", discard: true })
   }).pipe(
     Effect.andThen(
       Effect.sync(() => {
@@ -144,7 +266,11 @@ export class LocalSystem {
   )
 }
 
-const keyOf = (actor: string, id: string): string => `${actor.length}:${actor}${id}`
+/** The life of an actor that a context belongs to. */
+const lifeOf = (context: Context.Context<never>): LifeContext | undefined => {
+  const life = Context.getOrUndefined(context, ActorContext)
+  return life instanceof LifeContext ? life : undefined
+}
 
 /** Starts a system in this process, which stops with the scope. */
 export const make = Effect.gen(function* () {
@@ -154,12 +280,26 @@ export const make = Effect.gen(function* () {
     Effect.sync(() => new LocalSystem(clock, scheduler)),
     (system) => system.close
   )
-  return {
-    host: (registration: Registration) => system.host(registration),
-    spawn: (registration: Registration, id: string) => system.spawn(registration, id),
-    ref: (actor: string, id: string) => system.ref(actor, id),
+  const service: ActorSystem["Service"] = {
+    host: (registration) => system.host(registration),
+    spawn: (registration, id) => system.spawn(registration, id),
+    ref: (actor, id) => system.ref(actor, id),
+    watch: (actor, id, onEnd) => system.watch(actor, id, onEnd),
+    stop: (actor, id) => system.stop(actor, id),
+    trace: (tracing) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          system.tracing = tracing
+        }),
+        () =>
+          Effect.sync(() => {
+            if (system.tracing === tracing) system.tracing = undefined
+          })
+      ),
     deadLetters: system.letters.stream,
     inspection: system.inspection.stream,
-    counters: Effect.sync(() => system.counters)
+    counters: Effect.sync(() => system.counters),
+    tree: Effect.sync(() => system.tree)
   }
+  return service
 })

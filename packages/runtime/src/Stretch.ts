@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 /** Messages that one fiber handles at most: few enough that it does not use up its operations and yields. */
-const lengthMax = 32
+const lengthMax = 64
 
 /** Queued messages from which a stretch is worth its own cost. */
 export const worthwhile = 2
@@ -18,22 +18,26 @@ export class Stretch {
   readonly effect: Effect.Effect<unknown, unknown>
   /** Messages taken from the mailbox. */
   taken = 0
+  private readonly follower: Follower
+  private handler: Started
   private fiber: object | undefined = undefined
   private value: unknown = undefined
 
-  /** `next` settles a success and begins another message; `undefined` leaves the success to the fiber's end. */
-  constructor(first: Effect.Effect<unknown, unknown>, next: (value: unknown) => Started) {
-    let handler: Started = first
+  constructor(first: Effect.Effect<unknown, unknown>, follower: Follower) {
+    this.follower = follower
+    this.handler = first
     const loop = Effect.whileLoop({
-      while: () => handler !== undefined,
-      body: () => handler as Effect.Effect<unknown, unknown>,
-      step: (value) => {
-        handler = this.mayGoOn ? next(value) : undefined
-        if (handler === undefined) this.value = value
-        else this.taken++
-      }
+      while: () => this.handler !== undefined,
+      body: () => this.handler as Effect.Effect<unknown, unknown>,
+      step: (value) => this.step(value)
     })
     this.effect = Effect.map(loop, () => this.value)
+  }
+
+  private step(value: unknown): void {
+    this.handler = this.mayGoOn ? this.follower.handleNext(value) : undefined
+    if (this.handler === undefined) this.value = value
+    else this.taken++
   }
 
   private get mayGoOn(): boolean {
@@ -42,6 +46,12 @@ export class Stretch {
     this.fiber ??= Fiber.getCurrent()
     return childless(this.fiber)
   }
+}
+
+/** Whose messages are handled. */
+export interface Follower {
+  /** Settles a success and begins another message; `undefined` leaves the success to the fiber's end. */
+  readonly handleNext: (value: unknown) => Started
 }
 
 /** A handler that begins, if any does. */

@@ -1,10 +1,11 @@
 export * as Actor from "./Actor.ts"
-export { ActorContext } from "./ActorContext.ts"
-export type { ActorRef } from "./ActorRef.ts"
+export { ActorContext, type LifeOf, type TimersOf } from "./ActorContext.ts"
+export type { ActorRef, AnyRef } from "./ActorRef.ts"
 export { ActorSystem, type Counters } from "./ActorSystem.ts"
 export {
   AskError,
   type AskErrorReason,
+  Dropped,
   Parked,
   Stopped,
   Timeout,
@@ -12,7 +13,7 @@ export {
 } from "./AskError.ts"
 export type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
 export * as EventSourced from "./EventSourced.ts"
-export type * as Inspection from "./Inspection.ts"
+export * as Inspection from "./Inspection.ts"
 export {
   type History,
   Journal,

@@ -1,0 +1,165 @@
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { Parked } from "./AskError.ts"
+import { atOnce, Backoff } from "./Backoff.ts"
+import type { Cell } from "./Cell.ts"
+import { closeLife, giveUp } from "./Ending.ts"
+import { type Item, messageOf } from "./Envelope.ts"
+import { groundAll } from "./Flights.ts"
+import { Phase } from "./Phase.ts"
+import type { HandlerTable } from "./Registration.ts"
+import { RestartRequired } from "./RestartRequired.ts"
+import { unstashAll } from "./Stash.ts"
+import { type Directive, directiveOf } from "./Supervision.ts"
+
+/** How often a message that had no effect is tried, whatever `parkAfter` says. */
+const triesWithoutEffect = 5
+
+const restartRequired = (cause: Cause.Cause<unknown>): RestartRequired | undefined => {
+  for (const reason of cause.reasons) {
+    if (reason._tag === "Die" && reason.defect instanceof RestartRequired) return reason.defect
+  }
+  return undefined
+}
+
+const inspectFailure = (
+  cell: Cell,
+  cause: Cause.Cause<unknown>,
+  item: Item | undefined,
+  attempts: number
+): void => {
+  const { system } = cell.host
+  if (!system.inspection.active) return
+  const message = item === undefined ? undefined : { message: messageOf(item) }
+  system.inspect("Failed", cell, { cause, attempts, ...message })
+}
+
+/** Does what the supervision says about a crash, of a message or from outside; true when the drain may go on. */
+export const crashed = (cell: Cell, item: Item | undefined, cause: Cause.Cause<unknown>): boolean => {
+  const { host, more } = cell
+  const directive = directiveOf(host.registration.supervision, cause)
+  const required = restartRequired(cause)
+  more.backoff ??= new Backoff()
+  const attempts = item === undefined ? 0 : ++more.backoff.attempts
+  inspectFailure(cell, cause, item, attempts)
+  if (directive._tag === "Restart" || required !== undefined) {
+    const parkAfter = directive._tag === "Restart" ? directive.parkAfter : 1
+    const limit =
+      required === undefined ? parkAfter : required.retry ? Math.max(parkAfter, triesWithoutEffect) : 1
+    // Beside others nothing is tried again.
+    if (item !== undefined && (attempts >= limit || cell.current !== item)) park(cell, item, attempts, cause)
+    for (const sibling of host.concerned()) sibling.give({ _tag: "Restart", cause })
+    return restart(cell, directive, cause)
+  }
+  if (item !== undefined) park(cell, item, attempts, cause)
+  return directive._tag === "Resume" || giveUp(cell, cause, directive._tag === "Escalate")
+}
+
+/** Makes a dead letter of a message that crashed the actor too often; its asker gets the defect. */
+export const park = (cell: Cell, item: Item, attempts: number, cause: Cause.Cause<unknown>): void => {
+  if (cell.current === item) cell.current = undefined
+  const backoff = cell.rare?.backoff
+  if (backoff !== undefined) backoff.attempts = 0
+  cell.bury(item, "parked", new Parked({ attempts, defect: Cause.squash(cause) }), cause)
+}
+
+/** Builds the first life; true when the handlers are there, false when a fiber goes on with it. */
+export const activate = (cell: Cell): boolean => {
+  const { build } = cell.host.registration
+  if (typeof build === "function") {
+    // It is the user's code.
+    try {
+      return activated(cell, Exit.succeed(build()))
+    } catch (defect) {
+      return activated(cell, Exit.die(defect))
+    }
+  }
+  const fiber = Effect.runForkWith(cell.context)(build)
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) return activated(cell, exit)
+  cell.goOnWith(fiber, Phase.waiting, (exit) => activated(cell, exit))
+  return false
+}
+
+const activated = (cell: Cell, exit: Exit.Exit<HandlerTable, unknown>): boolean => {
+  const { system } = cell.host
+  if (exit._tag === "Success") {
+    cell.handlers = exit.value
+    if (system.inspection.active) system.inspect("Spawned", cell, cell.host.spawnedBy)
+    return true
+  }
+  inspectFailure(cell, exit.cause, undefined, 0)
+  const directive = directiveOf(cell.host.registration.supervision, exit.cause)
+  return directive._tag === "Restart"
+    ? restart(cell, directive, exit.cause)
+    : giveUp(cell, exit.cause, directive._tag === "Escalate")
+}
+
+/** Ends this life, waits as the schedule says, and builds the next; the mailbox stays as it is. */
+const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>): boolean => {
+  cell.phase = Phase.restarting
+  cell.more.backoff ??= new Backoff()
+  cell.host.undrained(cell)
+  const fiber = Effect.runForkWith(cell.host.registration.context)(rebuild(cell, directive, cause))
+  const done = (exit: Exit.Exit<"built" | "stop" | "escalate">): boolean =>
+    exit._tag === "Success"
+      ? exit.value === "built" || giveUp(cell, cause, exit.value === "escalate")
+      : giveUp(cell, exit.cause, false)
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) {
+    cell.phase = Phase.busy
+    return done(exit)
+  }
+  cell.goOnWith(fiber, Phase.restarting, done)
+  return false
+}
+
+/** Ends this life and builds the next at once; nobody counts it as a crash of this actor. */
+export const renew = (cell: Cell, cause: Cause.Cause<unknown>): boolean =>
+  restart(cell, { _tag: "Resume" }, cause)
+
+/** Says `built` once the state is built anew, else what to do because the supervision has no more restarts. */
+const rebuild = (
+  cell: Cell,
+  first: Directive,
+  crash: Cause.Cause<unknown>
+): Effect.Effect<"built" | "stop" | "escalate"> =>
+  Effect.gen(function* () {
+    const { registration, system } = cell.host
+    const backoff = cell.more.backoff as Backoff
+    let directive = first
+    let cause = crash
+    for (;;) {
+      yield* groundAll(cell)
+      yield* closeLife(cell, Exit.failCause(cause))
+      unstashAll(cell)
+      const nowMillis = system.clock.currentTimeMillisUnsafe()
+      const delay = directive._tag === "Restart" ? yield* backoff.next(directive, nowMillis, cause) : atOnce
+      if (Option.isNone(delay)) return directive._tag === "Restart" ? directive.otherwise : "stop"
+      if (directive._tag === "Restart") {
+        yield* Effect.logWarning(`actor ${registration.actor}/${cell.id} crashed and restarts`, cause)
+      }
+      yield* Effect.sleep(delay.value)
+      const exit = yield* Effect.exit(buildAgain(cell))
+      if (exit._tag === "Success") {
+        cell.handlers = exit.value
+        backoff.restarted(system.clock.currentTimeMillisUnsafe())
+        cell.host.restarts++
+        if (system.inspection.active) system.inspect("Restarted", cell, { restarts: backoff.restarts })
+        return "built" as const
+      }
+      inspectFailure(cell, exit.cause, undefined, 0)
+      cause = exit.cause
+      directive = directiveOf(registration.supervision, cause)
+      if (directive._tag !== "Restart") return directive._tag === "Escalate" ? "escalate" : "stop"
+    }
+  })
+
+const buildAgain = (cell: Cell): Effect.Effect<HandlerTable, unknown> => {
+  const { build } = cell.host.registration
+  return typeof build === "function"
+    ? Effect.sync(build)
+    : Effect.suspend(() => Effect.provideContext(build, cell.context))
+}
