@@ -67,6 +67,8 @@ export class LocalSystem {
 
   /** Cells whose turn is to come, in that order. */
   private readonly ready = new Mail<Cell>()
+  /** True while the dispatcher holds the task for them. */
+  private turnsCome = false
 
   hostOf(actor: string, id: string): Host | undefined {
     const host = this.spawned.get(actor)?.get(id) ?? this.hosts.get(actor)
@@ -187,13 +189,20 @@ export class LocalSystem {
       return
     }
     this.ready.push(cell)
-    if (this.ready.length === 1) this.dispatcher.scheduleTask(this.giveTurns, 0)
+    this.callForTurns()
+  }
+
+  private callForTurns(): void {
+    if (this.turnsCome) return
+    this.turnsCome = true
+    this.dispatcher.scheduleTask(this.giveTurns, 0)
   }
 
   private readonly giveTurns = (): void => {
-    // Cells that become ready meanwhile go behind the fibers that wait for the same dispatcher.
+    // Cells that become ready meanwhile go behind what else waits for the same dispatcher.
     for (let cells = this.ready.length; cells > 0; cells--) this.ready.shift()?.turn()
-    if (this.ready.length > 0) this.dispatcher.scheduleTask(this.giveTurns, 0)
+    this.turnsCome = false
+    if (this.ready.length > 0) this.callForTurns()
   }
 
   /** Calls `onEnd` once the actor has stopped; at once where nobody hosts it. The answer takes that back. */
