@@ -5,6 +5,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ActorRef } from "./ActorRef.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
+import type { EventClass } from "./EventBus.ts"
 import type { InspectionEvent } from "./Inspection.ts"
 import { make } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
@@ -26,7 +27,7 @@ export interface Counters {
 /**
  * Runs actors: `ActorSystem.layer` in this process; another layer of the same service may spread them over several.
  *
- * Applications use `deadLetters`, `inspection` and `counters`; `Actor` calls the rest.
+ * Applications use `deadLetters`, `inspection` and `counters`; `Actor` and `EventStream` call the rest.
  */
 export class ActorSystem extends Context.Service<
   ActorSystem,
@@ -41,6 +42,12 @@ export class ActorSystem extends Context.Service<
     /** What happens, from the moment of subscription on; bounded like `deadLetters`. Costs nothing while nobody subscribes. */
     readonly inspection: Stream.Stream<InspectionEvent>
     readonly counters: Effect.Effect<Counters>
+    /** What `EventStream` publishes to and reads from. */
+    readonly events: {
+      readonly publish: (event: object) => void
+      readonly stream: <A extends object>(type: EventClass<A>) => Stream.Stream<A>
+      readonly lost: (type: EventClass<object>) => number
+    }
   }
 >()("@troupe/runtime/ActorSystem") {
   /** Runs all actors in this process. Closing it stops every actor that its own layer or scope has not stopped before. */

@@ -10,6 +10,7 @@ import { Ask, type Item, messageOf } from "./Ask.ts"
 import { AskError, type AskErrorReason } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
 import type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
+import { EventBus } from "./EventBus.ts"
 import { Host } from "./Host.ts"
 import { Hub } from "./Hub.ts"
 import type { InspectionEvent } from "./Inspection.ts"
@@ -28,6 +29,7 @@ export class LocalSystem {
   readonly dispatcher: Scheduler.SchedulerDispatcher
   readonly inspection = new Hub<InspectionEvent>()
   readonly letters = new Hub<DeadLetter>()
+  readonly events = new EventBus()
   sent = 0
   handled = 0
   deadLettered = 0
@@ -138,6 +140,7 @@ export class LocalSystem {
     Effect.andThen(
       Effect.sync(() => {
         this.letters.end()
+        this.events.end()
         this.inspection.end()
       })
     )
@@ -160,6 +163,7 @@ export const make = Effect.gen(function* () {
     ref: (actor: string, id: string) => system.ref(actor, id),
     deadLetters: system.letters.stream,
     inspection: system.inspection.stream,
-    counters: Effect.sync(() => system.counters)
+    counters: Effect.sync(() => system.counters),
+    events: system.events
   }
 })

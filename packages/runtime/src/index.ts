@@ -11,7 +11,9 @@ export {
   Unhosted
 } from "./AskError.ts"
 export type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
+export type { EventClass } from "./EventBus.ts"
 export * as EventSourced from "./EventSourced.ts"
+export * as EventStream from "./EventStream.ts"
 export type * as Inspection from "./Inspection.ts"
 export {
   type History,
@@ -32,4 +34,5 @@ export {
 export * as Mailbox from "./Mailbox.ts"
 export * as Message from "./Message.ts"
 export type { HandlerTable, Registration } from "./Registration.ts"
+export * as Router from "./Router.ts"
 export * as Supervision from "./Supervision.ts"
