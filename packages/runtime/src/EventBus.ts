@@ -8,7 +8,7 @@ export type EventClass<A extends object> = abstract new (...args: never) => A
 export class EventBus {
   /** Hubs by the prototype of their class. */
   private readonly hubs = new Map<object, Hub<object>>()
-  /** Where events go, by their own prototype: found once, forgotten when readers come and go. */
+  /** Where events go, by their own prototype: found once, forgotten when a class is read for the first time. */
   private routes = new WeakMap<object, ReadonlyArray<Hub<object>>>()
   private ended = false
 
@@ -36,21 +36,20 @@ export class EventBus {
   private hub(prototype: object): Hub<object> {
     let hub = this.hubs.get(prototype)
     if (hub === undefined) {
-      hub = new Hub<object>(() => {
-        this.routes = new WeakMap()
-      })
+      hub = new Hub<object>()
       if (this.ended) hub.end()
       this.hubs.set(prototype, hub)
+      this.routes = new WeakMap()
     }
     return hub
   }
 
-  /** The hubs of a class and of those that it extends, which somebody reads now. */
+  /** The hubs of a class and of those that it extends. */
   private route(prototype: object | null): ReadonlyArray<Hub<object>> {
     const route: Array<Hub<object>> = []
     for (let type = prototype; type !== null; type = Object.getPrototypeOf(type)) {
       const hub = this.hubs.get(type)
-      if (hub?.active) route.push(hub)
+      if (hub !== undefined) route.push(hub)
     }
     if (prototype !== null) this.routes.set(prototype, route)
     return route

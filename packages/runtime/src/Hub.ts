@@ -14,12 +14,6 @@ export class Hub<A> {
   /** Events that readers have lost because they were too far behind, all readers together. */
   lost = 0
   private ended = false
-  private readonly changed: (() => void) | undefined
-
-  /** `changed` is called whenever `active` may have changed. */
-  constructor(changed?: () => void) {
-    this.changed = changed
-  }
 
   emit(event: A): void {
     for (const queue of this.queues) {
@@ -40,14 +34,12 @@ export class Hub<A> {
         Effect.sync(() => {
           this.queues.add(queue)
           this.active = true
-          this.changed?.()
           if (this.ended) Queue.endUnsafe(queue)
         }),
         () =>
           Effect.sync(() => {
             this.queues.delete(queue)
             this.active = this.queues.size > 0
-            this.changed?.()
           })
       ),
     { bufferSize: backlog, strategy: "sliding" }

@@ -24,7 +24,12 @@ describe("rendezvous hashing", () => {
         assert.strictEqual(shares.size, size, `seed ${seed}`)
         for (const share of shares.values()) {
           // Five standard deviations of a fair draw.
-          assert.closeTo(share, fair, Math.max(0.1 * fair, 5 * Math.sqrt(fair)), `seed ${seed}, ${size} nodes`)
+          assert.closeTo(
+            share,
+            fair,
+            Math.max(0.1 * fair, 5 * Math.sqrt(fair)),
+            `seed ${seed}, ${size} nodes`
+          )
         }
       }
     }

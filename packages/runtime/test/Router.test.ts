@@ -59,9 +59,14 @@ describe("a round robin router", () => {
 
   it.effect("takes the next turn each time that an effect runs, not when it is made", () =>
     Effect.gen(function* () {
-      const router = yield* poolOf([], Router.roundRobin)
+      const puts: Array<string> = []
+      const router = yield* poolOf(puts, Router.roundRobin)
       const ask = router.ask(put(1))
       assert.deepStrictEqual(yield* Effect.all([ask, ask, ask, ask]), ["bin/0", "bin/1", "bin/2", "bin/0"])
+      yield* Effect.repeat(router.tell(put(2)), { times: 2 })
+      yield* settle
+      const told = puts.filter((line) => line.endsWith(" 2"))
+      assert.deepStrictEqual(told.toSorted(), ["bin/0  2", "bin/1  2", "bin/2  2"])
     }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
   )
 
@@ -217,7 +222,9 @@ describe("a pool", () => {
       assert.strictEqual(log.blocked, 3)
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
       // All drain at the same time: one after the other they would need half a minute.
-      yield* TestClock.adjust("10 seconds")
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual((yield* system.counters).actors, 3)
+      yield* TestClock.adjust("1 second")
       assert.isDefined(closing.pollUnsafe())
       assert.strictEqual((yield* system.counters).actors, 0)
       assert.strictEqual(log.lives.filter((life) => life === "closed").length, 3)
