@@ -1,5 +1,5 @@
 import { type Case, type Contender, define } from "@troupe/bench"
-import { Actor, ActorSystem, EventSourced, Journal, Message } from "@troupe/runtime"
+import { Actor, ActorSystem, EventSourced, Journal, Message, Router } from "@troupe/runtime"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -9,9 +9,10 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Accounts from "./population/accounts.ts"
-import { wait } from "./population/fairness.ts"
-import { growth, heap, weight } from "./population/population.ts"
+import * as Accounts from "./cases/accounts.ts"
+import * as Events from "./cases/events.ts"
+import { wait } from "./cases/fairness.ts"
+import { growth, heap, weight } from "./cases/population.ts"
 import * as Entity from "./rivals/entity.ts"
 import { limit } from "./rivals/limit.ts"
 import * as Nact from "./rivals/nact.ts"
@@ -123,6 +124,15 @@ const tell = (message: Add | AddInRef) =>
     })
   )
 
+/** The same by a router, over one routee: what the router costs. */
+const tellRouted = contender((count) =>
+  Effect.gen(function* () {
+    const router = Router.roundRobin([yield* Counter.ref("a")])
+    for (let n = 1; n < count; n++) yield* router.tell(add)
+    yield* router.ask(add)
+  })
+)
+
 const ask = (message: Add | AddInRef | AddLater) =>
   contender((count) =>
     Effect.gen(function* () {
@@ -170,6 +180,19 @@ export const bench = define("runtime", [
     ours: inspected(tell(add).program),
     rival: { name: "nobody listens", ...tell(add) }
   },
+  {
+    case: "tell by a round robin router",
+    unit,
+    ours: tellRouted,
+    rival: { name: "without the router", ...tell(add) }
+  },
+  {
+    case: "publish, nobody subscribed",
+    unit: "events/s",
+    ours: Events.ours(false),
+    rival: Events.pubSub(false)
+  },
+  { case: "publish, one reader", unit: "events/s", ours: Events.ours(true), rival: Events.pubSub(true) },
   {
     case: "activation, first message handled",
     unit: "actors/s",

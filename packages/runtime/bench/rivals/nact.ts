@@ -1,6 +1,6 @@
 import type { Contender } from "@troupe/bench"
 import { dispatch, query, type Ref, spawn, start, stop } from "nact"
-import type { Settle } from "../population/population.ts"
+import type { Settle } from "../cases/population.ts"
 
 /** The actors of nact, a library of plain promises: one turn of the event loop a message, no bound on mailboxes. */
 
