@@ -201,6 +201,25 @@ describe("an actor that subscribes", () => {
       }).pipe(Effect.provide(ActorSystem.layer))
   )
 
+  it.effect("gets no events while it is passivated, and again those after its next message", () => {
+    const arrived: Array<number> = []
+    const desks = Desk.toLayer(deskOf(arrived), { passivateAfter: "1 minute" })
+    return Effect.gen(function* () {
+      const desk = yield* Desk.ref("a")
+      yield* desk.tell(new Arrived({ n: 1 }))
+      yield* settle
+      yield* EventStream.publish(new Parcel({ n: 2 }))
+      yield* TestClock.adjust("1 minute")
+      yield* EventStream.publish(new Parcel({ n: 3 }))
+      yield* settle
+      yield* desk.tell(new Arrived({ n: 4 }))
+      yield* settle
+      yield* EventStream.publish(new Parcel({ n: 5 }))
+      yield* settle
+      assert.deepStrictEqual(arrived, [1, 2, 4, 5])
+    }).pipe(Effect.provide(desks.pipe(Layer.provideMerge(ActorSystem.layer))))
+  })
+
   it.effect("may publish what it reads with its mailbox full: the publisher never waits", () =>
     Effect.gen(function* () {
       const arrived: Array<number> = []

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, ActorContext, ActorSystem, Mailbox, Message, Router } from "@troupe/runtime"
+import { Actor, ActorContext, ActorSystem, Mailbox, Message, Router, Supervision } from "@troupe/runtime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -169,6 +169,23 @@ describe("a broadcast", () => {
     }).pipe(withProbes(log, { mailbox: Mailbox.bounded(1) }))
   })
 
+  it.effect("has told those that had room when it is interrupted while another is full", () => {
+    const log = makeLog()
+    return Effect.gen(function* () {
+      const full = yield* Probe.ref("a")
+      const broadcast = Router.broadcast([full, yield* Probe.ref("b")])
+      yield* full.tell(new Block())
+      yield* settle
+      yield* full.tell(new Note({ n: 0 }))
+      const teller = yield* Effect.forkChild(broadcast.tell(new Note({ n: 1 })))
+      yield* settle
+      yield* Fiber.interrupt(teller)
+      log.gate.openUnsafe()
+      yield* settle
+      assert.deepStrictEqual(log.notes, [1, 0])
+    }).pipe(withProbes(log, { mailbox: Mailbox.bounded(1) }))
+  })
+
   it.effect("asks all at once and answers in the order of its routees", () => {
     const log = makeLog()
     return Effect.gen(function* () {
@@ -243,6 +260,27 @@ describe("a pool", () => {
       assert.strictEqual(yield* ask, 3)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* Effect.all([ask, ask]), [1, 4])
+    }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
+  )
+
+  it.effect("keeps a routee that was given up in the list: what is sent to it is a dead letter", () =>
+    Effect.gen(function* () {
+      const log = makeLog()
+      const router = yield* Router.pool(Probe, {
+        size: 2,
+        build: behaviour(log),
+        route: Router.roundRobin,
+        supervision: Supervision.stop
+      })
+      yield* router.tell(new Crash({}))
+      yield* router.tell(new Note({ n: 1 }))
+      yield* settle
+      yield* router.tell(new Note({ n: 2 }))
+      yield* router.tell(new Note({ n: 3 }))
+      yield* settle
+      assert.deepStrictEqual(log.notes, [1, 3])
+      assert.strictEqual((yield* (yield* ActorSystem).counters).deadLettered, 2)
+      assert.strictEqual((yield* Effect.flip(router.ask(new Note({ n: 4 })))).id, "pool/0")
     }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
   )
 
