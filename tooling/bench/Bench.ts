@@ -17,6 +17,7 @@ export type Unit =
   | "messages/s"
   | "records/s"
   | "events/s"
+  | "actors/s"
   | "MB/s"
   | "s"
   | "ms"

@@ -43,7 +43,7 @@ for (const name of positionals) {
     stopwatch: processStopwatch
   })) {
     if (values.json) console.log(Report.json(comparison))
-    else console.error(`${bench.name}: ${comparison.case} done`)
+    else console.error(`${bench.name}: ${comparison.case}, against ${comparison.rivalName}: done`)
     comparisons.push(comparison)
   }
   if (!values.json) console.log(`\n${bench.name}\n\n${Report.table(comparisons)}\n`)

@@ -1,5 +1,5 @@
 import { type Case, type Contender, define } from "@troupe/bench"
-import { Actor, ActorSystem, EventSourced, Journal, Message } from "@troupe/runtime"
+import { Actor, ActorSystem, EventSourced, Journal, Message, Router } from "@troupe/runtime"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,13 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as Accounts from "./cases/accounts.ts"
+import * as Events from "./cases/events.ts"
+import { wait } from "./cases/fairness.ts"
+import { growth, heap, weight } from "./cases/population.ts"
 import * as Entity from "./rivals/entity.ts"
+import { limit } from "./rivals/limit.ts"
+import * as Nact from "./rivals/nact.ts"
 import * as ByHand from "./rivals/queue.ts"
 
 /** Cost of a message against a step of one fiber: what an actor adds to plain Effect code. */
@@ -118,6 +124,15 @@ const tell = (message: Add | AddInRef) =>
     })
   )
 
+/** The same by a router, over one routee: what the router costs. */
+const tellRouted = contender((count) =>
+  Effect.gen(function* () {
+    const router = Router.roundRobin([yield* Counter.ref("a")])
+    for (let n = 1; n < count; n++) yield* router.tell(add)
+    yield* router.ask(add)
+  })
+)
+
 const ask = (message: Add | AddInRef | AddLater) =>
   contender((count) =>
     Effect.gen(function* () {
@@ -155,6 +170,8 @@ export const bench = define("runtime", [
   { case: "ask, handler yields a service, updates a Ref, returns", unit, ours: ask(addInRef), rival: base },
   { case: "tell", unit, ours: tell(add), rival: Entity.tell },
   { case: "ask", unit, ours: ask(add), rival: Entity.ask },
+  { case: "tell", unit, ours: tell(add), rival: Nact.tell },
+  { case: "ask", unit, ours: ask(add), rival: Nact.ask },
   { case: "ask, handler suspends once", unit, ours: ask(addLater), rival: ByHand.ask(later) },
   { case: "event-sourced ask, journal in memory", unit, ours: deposit, rival: Entity.askPersisted },
   {
@@ -162,5 +179,54 @@ export const bench = define("runtime", [
     unit,
     ours: inspected(tell(add).program),
     rival: { name: "nobody listens", ...tell(add) }
+  },
+  {
+    case: "tell by a round robin router",
+    unit,
+    ours: tellRouted,
+    rival: { name: "without the router", ...tell(add) }
+  },
+  {
+    case: "publish, nobody subscribed",
+    unit: "events/s",
+    ours: Events.ours(false),
+    rival: Events.pubSub(false)
+  },
+  { case: "publish, one reader", unit: "events/s", ours: Events.ours(true), rival: Events.pubSub(true) },
+  {
+    case: "activation, first message handled",
+    unit: "actors/s",
+    ours: growth(Accounts.settle),
+    rival: { name: "nact, spawn alone", ...growth(Nact.settle) }
+  },
+  {
+    case: "activation, first message handled",
+    unit: "actors/s",
+    ours: growth(Accounts.settle),
+    rival: { name: "nact, first message handled", ...growth(Nact.settleAndTell) }
+  },
+  {
+    case: "memory of an idle actor",
+    unit: "bytes",
+    ours: weight(Accounts.settle),
+    rival: { name: "nact", ...weight(Nact.settleAndTell) }
+  },
+  {
+    case: "memory of 1 M idle actors",
+    unit: "MB",
+    ours: heap(Accounts.settle, 1_000_000),
+    rival: limit(400, "400 B an actor")
+  },
+  {
+    case: "p99 wait of a quiet actor beside a flooded one, handlers of 1 µs",
+    unit: "ms",
+    ours: wait(5),
+    rival: limit(5, "5 ms")
+  },
+  {
+    case: "p99 wait of a quiet actor beside a flooded one, handlers of 12 µs",
+    unit: "ms",
+    ours: wait(100),
+    rival: limit(5, "5 ms")
   }
 ])

@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ActorRef } from "./ActorRef.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
+import type { EventClass } from "./EventBus.ts"
 import type { ActorNode, InspectionEvent } from "./Inspection.ts"
 import { make } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
@@ -28,7 +29,7 @@ export interface Counters {
 /**
  * Runs actors: `ActorSystem.layer` in this process; another layer of the same service may spread them over several.
  *
- * Applications use `deadLetters`, `inspection` and `counters`; `Actor` calls the rest.
+ * Applications use `deadLetters`, `inspection` and `counters`; `Actor` and `EventStream` call the rest.
  */
 export class ActorSystem extends Context.Service<
   ActorSystem,
@@ -51,6 +52,12 @@ export class ActorSystem extends Context.Service<
     readonly counters: Effect.Effect<Counters>
     /** Every actor in memory, each below the one in whose life it was spawned. */
     readonly tree: Effect.Effect<ReadonlyArray<ActorNode>>
+    /** What `EventStream` publishes to and reads from. */
+    readonly events: {
+      readonly publish: (event: object) => void
+      readonly stream: <A extends object>(type: EventClass<A>) => Stream.Stream<A>
+      readonly lost: (type: EventClass<object>) => number
+    }
   }
 >()("@troupe/runtime/ActorSystem") {
   /** Runs all actors in this process. Closing it stops every actor that its own layer or scope has not stopped before. */

@@ -11,10 +11,15 @@ export class Hub<A> {
   private readonly queues = new Set<Queue.Queue<A, Cause.Done>>()
   /** True while somebody listens. */
   active = false
+  /** Events that readers have lost because they were too far behind, all readers together. */
+  lost = 0
   private ended = false
 
   emit(event: A): void {
-    for (const queue of this.queues) Queue.offerUnsafe(queue, event)
+    for (const queue of this.queues) {
+      if (Queue.isFullUnsafe(queue)) this.lost++
+      Queue.offerUnsafe(queue, event)
+    }
   }
 
   /** Ends every stream, now and later. */

@@ -15,6 +15,7 @@ import type { Cell } from "./Cell.ts"
 import type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
 import { stopInPeace } from "./Ending.ts"
 import { type Item, messageOf } from "./Envelope.ts"
+import { EventBus } from "./EventBus.ts"
 import { Host } from "./Host.ts"
 import { Hub } from "./Hub.ts"
 import type { InspectionEvent } from "./Inspection.ts"
@@ -41,6 +42,7 @@ export class LocalSystem {
   private readonly sharesTurns: boolean
   readonly inspection = new Hub<InspectionEvent>()
   readonly letters = new Hub<DeadLetter>()
+  readonly events = new EventBus()
   sent = 0
   deadLettered = 0
   /** Drains on the stack. */
@@ -269,6 +271,7 @@ export class LocalSystem {
     Effect.andThen(
       Effect.sync(() => {
         this.letters.end()
+        this.events.end()
         this.inspection.end()
       })
     )
@@ -308,7 +311,8 @@ export const make = Effect.gen(function* () {
     deadLetters: system.letters.stream,
     inspection: system.inspection.stream,
     counters: Effect.sync(() => system.counters),
-    tree: Effect.sync(() => system.tree)
+    tree: Effect.sync(() => system.tree),
+    events: system.events
   }
   return service
 })

@@ -12,7 +12,9 @@ export {
   Unhosted
 } from "./AskError.ts"
 export type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
+export type { EventClass } from "./EventBus.ts"
 export * as EventSourced from "./EventSourced.ts"
+export * as EventStream from "./EventStream.ts"
 export * as Inspection from "./Inspection.ts"
 export {
   type History,
@@ -33,4 +35,5 @@ export {
 export * as Mailbox from "./Mailbox.ts"
 export * as Message from "./Message.ts"
 export type { HandlerTable, Registration } from "./Registration.ts"
+export * as Router from "./Router.ts"
 export * as Supervision from "./Supervision.ts"

@@ -96,6 +96,22 @@ describe("compareAll", () => {
     assert.strictEqual(comparison.ratio, 7.5)
   })
 
+  it("takes a rate that a run has measured itself, and a ratio above one for the faster", async () => {
+    const clock = new Scripted()
+    const comparison = await only(
+      {
+        case: "activation",
+        unit: "actors/s",
+        ours: taking(clock, [900], () => Bench.measured(600_000)),
+        rival: { name: "slow", ...taking(clock, [1], () => Bench.measured(150_000)) }
+      },
+      clock,
+      1
+    )
+    assert.strictEqual(comparison.ours.value, 600_000)
+    assert.strictEqual(comparison.ratio, 4)
+  })
+
   it("takes the median and the range of neighbouring turns, not of the figures", async () => {
     // The machine is ten times slower in the second round: the figures jump, the ratios do not.
     const clock = new Scripted()
