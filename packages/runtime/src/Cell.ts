@@ -15,12 +15,12 @@ import { leave } from "./Ending.ts"
 import { Envelope, type Item, messageOf } from "./Envelope.ts"
 import { takeOff } from "./Flights.ts"
 import type { Host, IdleNode } from "./Host.ts"
-import { type Inbox, makeInbox, type Waiter } from "./Inbox.ts"
+import { makeInbox, type Waiter } from "./Inbox.ts"
 import { LifeContext } from "./LifeContext.ts"
 import { Mail } from "./Mail.ts"
 import { obey } from "./Obedience.ts"
 import { Phase } from "./Phase.ts"
-import { allOf, countAside, nextOf, type Order, Rare } from "./Rare.ts"
+import { allOf, countQueued, nextOf, type Order, Rare } from "./Rare.ts"
 import type { HandlerTable } from "./Registration.ts"
 import { isStashed, stash } from "./Stash.ts"
 import { type Started, Stretch, worthwhile } from "./Stretch.ts"
@@ -50,14 +50,11 @@ export class Cell {
   phase: Phase = Phase.idle
   /** Of this life; `undefined` between two lives. */
   handlers: HandlerTable | undefined = undefined
-  inbox: Inbox | undefined = undefined
   /** The message being handled, or to be tried again. */
   current: Item | undefined = undefined
   /** This life's; made when a build or a handler first needs a fiber. */
   scope: Scope.Closeable | undefined = undefined
   rare: Rare | undefined = undefined
-  /** What works for the cell while it is waiting, restarting or closing. */
-  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** Its place in the host's list of idle cells. */
   idle: IdleNode | undefined = undefined
 
@@ -68,11 +65,7 @@ export class Cell {
 
   /** Messages accepted and not yet handled. */
   get queued(): number {
-    return (
-      (this.inbox?.length ?? 0) +
-      (this.current === undefined ? 0 : 1) +
-      (this.rare === undefined ? 0 : countAside(this.rare))
-    )
+    return (this.current === undefined ? 0 : 1) + (this.rare === undefined ? 0 : countQueued(this.rare))
   }
 
   /** True while it works, and a stop should wait for it; a restart is not waited for. */
@@ -104,7 +97,8 @@ export class Cell {
 
   /** What counts towards the capacity: messages that wait for their turn. */
   private get waiting(): number {
-    const waiting = this.inbox === undefined ? 0 : this.inbox.length
+    const inbox = this.rare?.inbox
+    const waiting = inbox === undefined ? 0 : inbox.length
     return this.current !== undefined && this.phase === Phase.scheduled ? waiting + 1 : waiting
   }
 
@@ -118,8 +112,9 @@ export class Cell {
       this.schedule()
       return
     }
-    this.inbox ??= makeInbox(host.registration.mailbox)
-    this.inbox.push(item)
+    const { more } = this
+    more.inbox ??= makeInbox(host.registration.mailbox)
+    more.inbox.push(item)
     host.system.sent++
     if (phase === Phase.idle) this.schedule()
   }
@@ -136,9 +131,10 @@ export class Cell {
 
   /** Accepts the message of a timer, whatever room there is. */
   pushTimed(due: TimedEnvelope): void {
-    this.more.sorts = true
-    this.inbox ??= makeInbox(this.host.registration.mailbox)
-    this.inbox.push(due)
+    const { more } = this
+    more.sorts = true
+    more.inbox ??= makeInbox(this.host.registration.mailbox)
+    more.inbox.push(due)
     this.host.system.sent++
     if (this.phase === Phase.idle) this.schedule()
   }
@@ -255,7 +251,7 @@ export class Cell {
         budget -= fiberCost
         if (takeOff(this, this.current, effect)) continue
         break
-      } else if (this.inbox !== undefined && this.inbox.length >= worthwhile) {
+      } else if ((this.rare?.inbox?.length ?? 0) >= worthwhile) {
         const stretch = new Stretch(effect, this)
         exit = this.runInFiber(stretch.effect)
         budget -= fiberCost + stretch.taken * fiberCost
@@ -283,7 +279,9 @@ export class Cell {
 
   /** Takes the next message out of the mailbox. */
   private next(): Item | undefined {
-    return this.rare?.sorts === true ? nextOf(this.rare, this.inbox) : this.inbox?.shift()
+    const { rare } = this
+    if (rare === undefined) return undefined
+    return rare.sorts ? nextOf(rare) : rare.inbox?.shift()
   }
 
   /** Calls the handler. */
@@ -337,14 +335,15 @@ export class Cell {
     phase: typeof Phase.waiting | typeof Phase.restarting,
     then: (exit: Exit.Exit<A, E>) => boolean
   ): undefined {
+    const { more } = this
     this.phase = phase
-    this.fiber = fiber
+    more.fiber = fiber
     fiber.addObserver((exit) => {
       const { system } = this.host
       const goOn = () => {
         // A stop that took the fiber over settles by itself.
-        if (this.fiber !== fiber || this.phase === Phase.closing) return
-        this.fiber = undefined
+        if (more.fiber !== fiber || this.phase === Phase.closing) return
+        more.fiber = undefined
         system.depth++
         const drains = then(exit)
         system.depth--
@@ -381,12 +380,13 @@ export class Cell {
 
   /** In a stretch: settles a success and begins the next message, while the drain is on the stack and there is one. */
   handleNext(value: unknown): Started {
-    if (this.phase !== Phase.busy || this.inbox === undefined || this.inbox.length === 0) return undefined
-    if (this.rare?.order !== undefined || this.rare?.sorts === true) return undefined
+    const { rare } = this
+    if (this.phase !== Phase.busy || rare?.inbox === undefined || rare.inbox.length === 0) return undefined
+    if (rare.order !== undefined || rare.sorts) return undefined
     const item = this.current as Item
     this.settled(item, undefined)
     if (item instanceof Ask) item.answer(Exit.succeed(value))
-    const next = this.inbox.shift() as Item
+    const next = rare.inbox.shift() as Item
     this.current = next
     return this.begin(next)
   }
@@ -399,14 +399,10 @@ export class Cell {
     this.current = undefined
     if (current !== undefined) this.bury(current, "stopped", new Stopped({}), cause)
     const { rare } = this
-    if (rare !== undefined) {
-      for (const mail of [rare.front, rare.stash, rare.draining ?? this.inbox]) {
-        for (const item of allOf(rare, mail)) this.bury(item, "stopped", new Stopped({}), cause)
-      }
-    } else
-      for (let item = this.inbox?.shift(); item !== undefined; item = this.inbox?.shift()) {
-        this.bury(item, "stopped", new Stopped({}), cause)
-      }
+    if (rare === undefined) return
+    for (const mail of [rare.front, rare.stash, rare.draining ?? rare.inbox]) {
+      for (const item of allOf(rare, mail)) this.bury(item, "stopped", new Stopped({}), cause)
+    }
   }
 
   bury(

@@ -87,11 +87,12 @@ export const leave = (
     why.pipe(Effect.andThen(groundAll(cell)), Effect.andThen(Effect.suspend(() => closeLife(cell, exit)))),
     { uninterruptible: true }
   )
-  cell.fiber = closing
+  const { more } = cell
+  more.fiber = closing
   host.leaving++
   closing.addObserver(() => {
     host.leaving--
-    cell.fiber = undefined
+    more.fiber = undefined
     left(cell, event, exit)
   })
 }
@@ -142,7 +143,8 @@ export const endNow = (cell: Cell): boolean => {
 /** Ends the actor's life: interrupts what runs, buries its messages, stops its children, runs its finalizers. */
 export const end = (cell: Cell): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { fiber, phase } = cell
+    const { phase } = cell
+    const fiber = cell.rare?.fiber
     switch (phase) {
       case Phase.dead:
         return Effect.void
@@ -168,7 +170,7 @@ const ending = (
     if (fiber !== undefined) {
       fiber.interruptUnsafe()
       const exit = yield* Fiber.await(fiber)
-      cell.fiber = undefined
+      cell.more.fiber = undefined
       // A handler that has ended, with its turn to be settled still to come, has its answer.
       const item = cell.current
       if (handling && item !== undefined && cell.handlers !== undefined) {
@@ -200,9 +202,9 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
       return gone.await
     }
     if (more.draining === undefined) {
-      more.draining = cell.inbox ?? nothing
+      more.draining = more.inbox ?? nothing
       more.sorts = true
-      cell.inbox = undefined
+      more.inbox = undefined
       cell.admit()
     }
     if (!cell.drains || drainMillis <= 0) return end(cell)

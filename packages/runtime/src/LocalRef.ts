@@ -107,7 +107,7 @@ const overflow = (cell: Cell, item: Item): Cell | undefined => {
       cell.bury(item, "dropped", new Dropped({}), undefined)
       return undefined
     case "Sliding": {
-      const oldest = cell.inbox?.shift()
+      const oldest = cell.rare?.inbox?.shift()
       if (oldest !== undefined) cell.bury(oldest, "dropped", new Dropped({}), undefined)
       cell.push(item)
       return undefined

@@ -21,6 +21,10 @@ export type Order =
 export class Rare {
   /** Starts handlers in this life's context; made when one first needs a fiber. */
   fork: (<A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>) | undefined = undefined
+  /** What works for the cell while it is waiting, restarting or closing. */
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** Accepted messages; the only one of an actor that was idle is its `current`. */
+  inbox: Inbox | undefined = undefined
   order: Order | undefined = undefined
   /** Senders that wait for room. */
   waiters: Mail<Waiter> | undefined = undefined
@@ -45,13 +49,16 @@ export class Rare {
   onLeft: Array<() => void> | undefined = undefined
 }
 
-/** How many messages the inbox does not count, less those in it that were withdrawn. */
-export const countAside = ({ draining, flights, front, stash, withdrawn }: Rare): number =>
-  (front?.length ?? 0) + (stash?.length ?? 0) + (draining?.length ?? 0) + (flights?.size ?? 0) - withdrawn
+/** How many messages wait, in whatever place, and run beside others; none that was withdrawn. */
+export const countQueued = (rare: Rare): number => {
+  const { draining, flights, front, inbox, stash, withdrawn } = rare
+  const aside = (front?.length ?? 0) + (stash?.length ?? 0) + (draining?.length ?? 0) + (flights?.size ?? 0)
+  return (inbox?.length ?? 0) + aside - withdrawn
+}
 
 /** Takes the next message that is not withdrawn; `undefined` when there is none, or none of before a stop. */
-export const nextOf = (rare: Rare, inbox: Inbox | undefined): Item | undefined => {
-  const { draining, front } = rare
+export const nextOf = (rare: Rare): Item | undefined => {
+  const { draining, front, inbox } = rare
   for (;;) {
     const item = shiftSent(rare, front !== undefined && front.length > 0 ? front : (draining ?? inbox))
     if (item !== withdrawn) return item

@@ -15,21 +15,19 @@ class Withdraw extends Message.Class<Withdraw>()("Withdraw", {
 }) {}
 const Account = Actor.make("bench/Account", [Deposit, Withdraw])
 
-const accounts = Account.toLayer(
-  Effect.sync(() => {
-    let balance = 0
-    return Account.of({
-      Deposit: ({ amount }) => {
-        balance += amount
-        return Effect.succeed(balance)
-      },
-      Withdraw: ({ amount }) => {
-        balance -= amount
-        return Effect.succeed(balance)
-      }
-    })
+const accounts = Account.toLayer(() => {
+  let balance = 0
+  return Account.of({
+    Deposit: ({ amount }) => {
+      balance += amount
+      return Effect.succeed(balance)
+    },
+    Withdraw: ({ amount }) => {
+      balance -= amount
+      return Effect.succeed(balance)
+    }
   })
-).pipe(Layer.provideMerge(ActorSystem.layer))
+}).pipe(Layer.provideMerge(ActorSystem.layer))
 
 const deposit = new Deposit({ amount: 1 })
 
