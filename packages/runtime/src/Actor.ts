@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { ActorContext, type LifeOf } from "./ActorContext.ts"
 import type { ActorRef, AnyRef } from "./ActorRef.ts"
 import { ActorSystem } from "./ActorSystem.ts"
@@ -141,8 +142,7 @@ const registration = (
     Effect.succeed({
       actor,
       build: Effect.isEffect(build) || typeof build === "function" ? build : () => build,
-      // Flat, so that what each life adds to it is found first.
-      context: Context.makeUnsafe(context.mapUnsafe),
+      context: contextOf(context),
       mailbox: (options?.mailbox ?? Mailbox.bounded(1024)) as Mailbox.Mailbox,
       supervision: options?.supervision ?? Supervision.standard,
       children: options?.children ?? "one-for-one",
@@ -198,6 +198,10 @@ export const awaitStop = (ref: AnyRef): Effect.Effect<Exit.Exit<void, unknown>, 
  */
 export const stop = (ref: AnyRef): Effect.Effect<void, never, ActorSystem> =>
   Effect.flatMap(ActorSystem, (system) => system.stop(ref.actor, ref.id))
+
+/** What handlers run in: flat, so that what each life adds to it is found first, and in no span, because none of them belongs to who built the layer. */
+const contextOf = (context: Context.Context<never>): Context.Context<never> =>
+  Context.makeUnsafe(Context.omit(Tracer.ParentSpan)(context).mapUnsafe)
 
 /**
  * Declares a kind of actor by name and protocol.

@@ -26,6 +26,18 @@ export interface Counters {
   readonly actors: number
 }
 
+/** The counters without a walk over all actors, and by type of actor. */
+export interface Census {
+  readonly sent: number
+  readonly deadLettered: number
+  readonly queued: number
+  /** By name; a type stays here when nobody hosts it any more. */
+  readonly kinds: ReadonlyMap<
+    string,
+    { readonly handled: number; readonly restarts: number; readonly actors: number }
+  >
+}
+
 /**
  * Runs actors: `ActorSystem.layer` in this process; another layer of the same service may spread them over several.
  *
@@ -43,13 +55,15 @@ export class ActorSystem extends Context.Service<
     readonly watch: (actor: string, id: string, onEnd: (exit: Exit.Exit<void, unknown>) => void) => () => void
     /** Stops one actor in peace; without effect where it is not in memory. */
     readonly stop: (actor: string, id: string) => Effect.Effect<void>
-    /** Runs handlers in spans until the scope closes. */
+    /** Hands handlers to `tracing` before they run, until the scope closes. */
     readonly trace: (tracing: Tracing) => Effect.Effect<void, never, Scope.Scope>
     /** Messages that will not be handled, from the moment of subscription on; a reader more than 16 384 behind loses the oldest, the counter loses none. */
     readonly deadLetters: Stream.Stream<DeadLetter>
     /** What happens, from the moment of subscription on; bounded like `deadLetters`. Costs nothing while nobody subscribes. */
     readonly inspection: Stream.Stream<InspectionEvent>
     readonly counters: Effect.Effect<Counters>
+    /** What metrics are made of; takes time in proportion to the hosts, not to the actors. */
+    readonly census: Effect.Effect<Census>
     /** Every actor in memory, each below the one in whose life it was spawned. */
     readonly tree: Effect.Effect<ReadonlyArray<ActorNode>>
     /** What `EventStream` publishes to and reads from. */

@@ -12,7 +12,7 @@ import type { DeadLetterReason } from "./DeadLetter.ts"
 import { depthMax } from "./Depth.ts"
 import { isDomainFailure } from "./DomainFailure.ts"
 import { leave } from "./Ending.ts"
-import { Envelope, type Item, messageOf } from "./Envelope.ts"
+import { Envelope, type Item, messageOf, senderOf } from "./Envelope.ts"
 import { takeOff } from "./Flights.ts"
 import type { Host, IdleNode } from "./Host.ts"
 import { makeInbox, type Waiter } from "./Inbox.ts"
@@ -25,6 +25,7 @@ import type { HandlerTable } from "./Registration.ts"
 import { isStashed, stash } from "./Stash.ts"
 import { type Started, Stretch, worthwhile } from "./Stretch.ts"
 import type { TimedEnvelope } from "./TimedEnvelope.ts"
+import type { Tracing } from "./Tracing.ts"
 
 /** What one turn on the dispatcher may cost, in handlers that answer with an `Exit`: a flooded actor delays others by at most this. */
 const turnCost = 1024
@@ -297,7 +298,22 @@ export class Cell {
     } catch (defect) {
       effect = Exit.die(defect)
     }
-    return system.tracing === undefined ? effect : system.tracing.trace(this, item, effect)
+    return system.tracing === undefined ? effect : this.traced(system.tracing, item, effect)
+  }
+
+  private traced(
+    tracing: Tracing,
+    item: Item,
+    handler: Effect.Effect<unknown, unknown>
+  ): Effect.Effect<unknown, unknown> {
+    const handling = {
+      actor: this.host.registration.actor,
+      id: this.id,
+      message: messageOf(item),
+      sender: senderOf(item),
+      sentIn: item instanceof Envelope ? item.span : undefined
+    }
+    return tracing(handling, handler)
   }
 
   private unknown(tag: string): Effect.Effect<never> {

@@ -59,14 +59,14 @@ export class LocalRef implements ActorRef<Message.Any> {
   wrap(message: Message.Any, context: Context.Context<never>): Item {
     const { system } = this
     const sender = system.senderOf(context)
-    const span = system.tracing?.sentIn(context)
+    const span = system.spanOf(context)
     return sender === undefined && span === undefined ? message : new Envelope(message, sender, span)
   }
 
   /** An asked message. */
   enquire(message: Message.Any, context: Context.Context<never>): Ask {
     const { system } = this
-    return new Ask(message, system.senderOf(context), system.tracing?.sentIn(context))
+    return new Ask(message, system.senderOf(context), system.spanOf(context))
   }
 
   /** The cell, when its mailbox is full; else the message is delivered, handled already, or a dead letter. */

@@ -6,9 +6,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { ActorContext } from "./ActorContext.ts"
 import type { ActorRef, AnyRef } from "./ActorRef.ts"
-import type { ActorSystem, Counters } from "./ActorSystem.ts"
+import type { ActorSystem, Census, Counters } from "./ActorSystem.ts"
 import { Ask } from "./Ask.ts"
 import { AskError, type AskErrorReason, Unhosted } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
@@ -55,11 +56,12 @@ export class LocalSystem {
   private readonly hosts = new Map<string, Host>()
   /** Of one actor each, by actor and id. */
   private readonly spawned = new Map<string, Map<string, Host>>()
-  /** Handlers that ended in hosts that are gone, and their restarts. */
-  private handledBefore = 0
+  /** What hosts did that are gone, by type of actor. */
+  private readonly before = new Map<string, { handled: number; restarts: number }>()
   /** Whose context asked last for its sender, and the answer: loops that send ask with the same one. */
   private lastContext: Context.Context<never> | undefined = undefined
   private lastSender: AnyRef | undefined = undefined
+  private lastSpan: Tracer.AnySpan | undefined = undefined
 
   constructor(clock: Clock.Clock, scheduler: Scheduler.Scheduler) {
     this.clock = clock
@@ -83,11 +85,29 @@ export class LocalSystem {
 
   /** The actor that runs a fiber with this context, if one does. */
   senderOf(context: Context.Context<never>): AnyRef | undefined {
-    if (context === this.lastContext) return this.lastSender
+    if (context !== this.lastContext) this.lookUp(context)
+    return this.lastSender
+  }
+
+  /** Traces handlers from now on, or stops doing so. */
+  traceBy(tracing: Tracing | undefined): void {
+    this.tracing = tracing
+    this.lastContext = undefined
+  }
+
+  /** The span of a fiber with this context, while the system is traced. */
+  spanOf(context: Context.Context<never>): Tracer.AnySpan | undefined {
+    if (this.tracing === undefined) return undefined
+    if (context !== this.lastContext) this.lookUp(context)
+    return this.lastSpan
+  }
+
+  private lookUp(context: Context.Context<never>): void {
     const life = lifeOf(context)
     this.lastContext = context
     this.lastSender = life?.cell.host.system === this ? life.self : undefined
-    return this.lastSender
+    this.lastSpan =
+      this.tracing === undefined ? undefined : Context.getOrUndefined(context, Tracer.ParentSpan)
   }
 
   /** Makes a dead letter of an accepted message, and tells its asker. */
@@ -169,8 +189,7 @@ export class LocalSystem {
           parent.more.children.add(host)
         }
         const gone = Effect.sync(() => {
-          this.handledBefore += host.handled
-          host.handled = 0
+          this.note(host)
           if (hosts.get(key) === host) hosts.delete(key)
           if (hosts.size === 0 && this.spawned.get(registration.actor) === hosts) {
             this.spawned.delete(registration.actor)
@@ -244,13 +263,44 @@ export class LocalSystem {
   get counters(): Counters {
     let queued = 0
     let actors = 0
-    let handled = this.handledBefore
+    let handled = 0
+    for (const kind of this.before.values()) handled += kind.handled
     for (const host of this.allHosts()) {
       queued += host.queued
       actors += host.size
       handled += host.handled
     }
     return { sent: this.sent, handled, deadLettered: this.deadLettered, queued, actors }
+  }
+
+  /** Remembers what a host did that is gone. */
+  private note(host: Host): void {
+    const { actor } = host.registration
+    const before = this.before.get(actor) ?? { handled: 0, restarts: 0 }
+    this.before.set(actor, {
+      handled: before.handled + host.handled,
+      restarts: before.restarts + host.restarts
+    })
+    host.handled = 0
+    host.restarts = 0
+  }
+
+  get census(): Census {
+    const kinds = new Map<string, { handled: number; restarts: number; actors: number }>()
+    let handled = 0
+    const add = (actor: string, from: { handled: number; restarts: number }, actors: number) => {
+      const kind = kinds.get(actor) ?? { handled: 0, restarts: 0, actors: 0 }
+      kinds.set(actor, {
+        handled: kind.handled + from.handled,
+        restarts: kind.restarts + from.restarts,
+        actors: kind.actors + actors
+      })
+      handled += from.handled
+    }
+    for (const [actor, before] of this.before) add(actor, before, 0)
+    for (const host of this.allHosts()) add(host.registration.actor, host, host.size)
+    const { deadLettered, sent } = this
+    return { sent, deadLettered, queued: sent - handled - deadLettered, kinds }
   }
 
   get tree() {
@@ -300,17 +350,16 @@ export const make = Effect.gen(function* () {
     stop: (actor, id) => system.stop(actor, id),
     trace: (tracing) =>
       Effect.acquireRelease(
-        Effect.sync(() => {
-          system.tracing = tracing
-        }),
+        Effect.sync(() => system.traceBy(tracing)),
         () =>
           Effect.sync(() => {
-            if (system.tracing === tracing) system.tracing = undefined
+            if (system.tracing === tracing) system.traceBy(undefined)
           })
       ),
     deadLetters: system.letters.stream,
     inspection: system.inspection.stream,
     counters: Effect.sync(() => system.counters),
+    census: Effect.sync(() => system.census),
     tree: Effect.sync(() => system.tree),
     events: system.events
   }

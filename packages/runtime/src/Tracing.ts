@@ -1,17 +1,22 @@
-import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
-import type { Cell } from "./Cell.ts"
-import type { Item } from "./Envelope.ts"
+import type { AnyRef } from "./ActorRef.ts"
+import type * as Message from "./Message.ts"
 
-/** What an actor system does with handlers while it is traced. */
-export interface Tracing {
-  /** The span that a message is sent in. */
-  readonly sentIn: (context: Context.Context<never>) => Tracer.AnySpan | undefined
-  /** Runs a handler in a span of its own, or as it is. */
-  readonly trace: (
-    cell: Cell,
-    item: Item,
-    handler: Effect.Effect<unknown, unknown>
-  ) => Effect.Effect<unknown, unknown>
+/** A message whose handler is about to begin. */
+export interface Handling {
+  /** Name of the actor's type. */
+  readonly actor: string
+  readonly id: string
+  readonly message: Message.Any
+  /** The actor that sent it, if one did. */
+  readonly sender: AnyRef | undefined
+  /** The span in which it was sent, if in one. */
+  readonly sentIn: Tracer.AnySpan | undefined
 }
+
+/** What an actor system does with handlers while it is traced: runs one in a span, or gives it back as it is. */
+export type Tracing = (
+  handling: Handling,
+  handler: Effect.Effect<unknown, unknown>
+) => Effect.Effect<unknown, unknown>

@@ -1,7 +1,7 @@
 export * as Actor from "./Actor.ts"
 export { ActorContext, type LifeOf, type TimersOf } from "./ActorContext.ts"
 export type { ActorRef, AnyRef } from "./ActorRef.ts"
-export { ActorSystem, type Counters } from "./ActorSystem.ts"
+export { ActorSystem, type Census, type Counters } from "./ActorSystem.ts"
 export {
   AskError,
   type AskErrorReason,
@@ -37,3 +37,5 @@ export * as Message from "./Message.ts"
 export type { HandlerTable, Registration } from "./Registration.ts"
 export * as Router from "./Router.ts"
 export * as Supervision from "./Supervision.ts"
+export * as Telemetry from "./Telemetry.ts"
+export type { Handling, Tracing } from "./Tracing.ts"
