@@ -20,7 +20,9 @@ describe("the examples of the README", () => {
       assert.strictEqual(status, 0, stderr)
       const expected = Array.from(example.matchAll(/\/\/ → (.*)$/gm), ([, line = ""]) => line)
       assert.isNotEmpty(expected)
-      assert.deepStrictEqual(stdout.trimEnd().split("\n"), expected)
+      // What actors log about crashes bears the time.
+      const printed = stdout.split("\n").filter((line) => line !== "" && !/^\[\d\d:/.test(line))
+      assert.deepStrictEqual(printed, expected)
     })
   }
 })
