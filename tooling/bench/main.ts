@@ -1,7 +1,8 @@
-// Runs benches: pnpm bench <name>… [--quick] [--json]
+// Runs benches: pnpm bench <name>… [--quick] [--json] [--only TEXT]
 //
 // A table with its environment goes to stdout. With --json stdout gets one object a line and the environment goes to
-// stderr. --quick takes fewer turns and smaller loads: good for a look, not for a figure that is written down.
+// stderr. --quick takes fewer turns and smaller loads: good for a look, not for a figure that is written down. --only
+// runs the cases whose name holds the text.
 import { globSync } from "node:fs"
 import { basename, join } from "node:path"
 import { parseArgs } from "node:util"
@@ -17,7 +18,11 @@ const files = new Map(
 )
 
 const { values, positionals } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, json: { type: "boolean", default: false } },
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    only: { type: "string", default: "" }
+  },
   allowPositionals: true
 })
 const unknown = positionals.filter((name) => !files.has(name))
@@ -37,11 +42,19 @@ const turn = { quick: values.quick }
 for (const name of positionals) {
   const { bench }: { readonly bench: Bench } = await import(files.get(name) ?? name)
   const comparisons: Array<Comparison> = []
-  for await (const comparison of compareAll(bench, {
-    turn,
-    rounds: rounds(turn.quick),
-    stopwatch: processStopwatch
-  })) {
+  const cases = bench.cases.filter((one) => one.case.includes(values.only))
+  if (cases.length === 0) {
+    console.error(`bench ${name} has no case with "${values.only}" in its name`)
+    process.exit(1)
+  }
+  for await (const comparison of compareAll(
+    { ...bench, cases },
+    {
+      turn,
+      rounds: rounds(turn.quick),
+      stopwatch: processStopwatch
+    }
+  )) {
     if (values.json) console.log(Report.json(comparison))
     else console.error(`${bench.name}: ${comparison.case}, against ${comparison.rivalName}: done`)
     comparisons.push(comparison)

@@ -156,11 +156,14 @@ export class Cell {
 
   /** Gives an order that goes before every message; a stop outranks a crash, a crash a restart. */
   give(order: Order): void {
-    if (this.phase === Phase.closing || this.phase === Phase.dead) return
+    const { phase } = this
+    if (phase === Phase.closing || phase === Phase.dead) return
+    // It starts anew already.
+    if (phase === Phase.restarting && order._tag === "Restart") return
     const given = this.more.order
     if (given !== undefined && rankOf(given) >= rankOf(order)) return
     this.more.order = order
-    if (this.phase === Phase.idle) this.schedule()
+    if (phase === Phase.idle) this.schedule()
   }
 
   /** Queues a sender until there is room. */

@@ -161,7 +161,8 @@ export class LocalSystem {
         return ids
       }
       return Effect.map(this.start(ids, id, registration, parent, scope), (host) => {
-        host.cell(id).schedule()
+        // In a scope that is closed already it has ended before it began.
+        if (host.accepting) host.cell(id).schedule()
       })
     })
   }
