@@ -9,6 +9,7 @@ import { closeLife, giveUp } from "./Ending.ts"
 import { type Item, messageOf } from "./Envelope.ts"
 import { groundAll } from "./Flights.ts"
 import { Phase } from "./Phase.ts"
+import { refuse } from "./Refusal.ts"
 import type { HandlerTable } from "./Registration.ts"
 import { RestartRequired } from "./RestartRequired.ts"
 import { unstashAll } from "./Stash.ts"
@@ -44,25 +45,40 @@ export const crashed = (cell: Cell, item: Item | undefined, cause: Cause.Cause<u
   more.backoff ??= new Backoff()
   const attempts = item === undefined ? 0 : ++more.backoff.attempts
   inspectFailure(cell, cause, item, attempts)
-  if (directive._tag === "Restart" || required !== undefined) {
-    const parkAfter = directive._tag === "Restart" ? directive.parkAfter : 1
-    const limit =
-      required === undefined ? parkAfter : required.retry ? Math.max(parkAfter, triesWithoutEffect) : 1
-    // Beside others nothing is tried again.
-    if (item !== undefined && (attempts >= limit || cell.current !== item)) park(cell, item, attempts, cause)
-    for (const sibling of host.concerned()) sibling.give({ _tag: "Restart", cause })
-    return restart(cell, directive, cause)
+  const isParked = item !== undefined && attempts >= triesOf(directive, required, cell.current === item)
+  if (isParked) {
+    if (cell.current === item) cell.current = undefined
+    more.backoff.attempts = 0
+    host.system.record(host.registration.actor, cell.id, item, "parked", cause)
   }
-  if (item !== undefined) park(cell, item, attempts, cause)
-  return directive._tag === "Resume" || giveUp(cell, cause, directive._tag === "Escalate")
+  const goesOn = carryOut(cell, directive, required !== undefined, cause)
+  // Last, because the asker goes on at once: it finds the actor, and its parent, as the crash left them.
+  if (isParked)
+    refuse(host.registration.actor, cell.id, item, new Parked({ attempts, defect: Cause.squash(cause) }))
+  return goesOn
 }
 
-/** Makes a dead letter of a message that crashed the actor too often; its asker gets the defect. */
-export const park = (cell: Cell, item: Item, attempts: number, cause: Cause.Cause<unknown>): void => {
-  if (cell.current === item) cell.current = undefined
-  const backoff = cell.rare?.backoff
-  if (backoff !== undefined) backoff.attempts = 0
-  cell.bury(item, "parked", new Parked({ attempts, defect: Cause.squash(cause) }), cause)
+/** How often a message is tried before it is parked. */
+const triesOf = (directive: Directive, required: RestartRequired | undefined, alone: boolean): number => {
+  // Beside others nothing is tried again.
+  if (!alone) return 1
+  const parkAfter = directive._tag === "Restart" ? directive.parkAfter : 1
+  if (required === undefined) return parkAfter
+  return required.retry ? Math.max(parkAfter, triesWithoutEffect) : 1
+}
+
+/** True when the drain may go on. */
+const carryOut = (
+  cell: Cell,
+  directive: Directive,
+  mustRestart: boolean,
+  cause: Cause.Cause<unknown>
+): boolean => {
+  if (directive._tag === "Restart" || mustRestart) {
+    for (const sibling of cell.host.concerned()) sibling.give({ _tag: "Restart", cause })
+    return restart(cell, directive, cause)
+  }
+  return directive._tag === "Resume" || giveUp(cell, cause, directive._tag === "Escalate")
 }
 
 /** Builds the first life; true when the handlers are there, false when a fiber goes on with it. */

@@ -225,7 +225,9 @@ export class Host {
       draining.size === 0 || this.registration.drainMillis <= 0
         ? Effect.void
         : Effect.callback<void>((resume) => {
-            this.draining = { cells: draining, done: () => resume(Exit.void) }
+            // Not on the stack of the cell that is the last: it is in the middle of something.
+            const done = () => this.system.dispatcher.scheduleTask(() => resume(Exit.void), 0)
+            this.draining = { cells: draining, done }
           }).pipe(Effect.timeoutOption(this.registration.drainMillis))
     return Effect.andThen(
       drained,

@@ -10,7 +10,6 @@ import * as Tracer from "effect/Tracer"
 import { ActorContext } from "./ActorContext.ts"
 import type { ActorRef, AnyRef } from "./ActorRef.ts"
 import type { ActorSystem, Census, Counters } from "./ActorSystem.ts"
-import { Ask } from "./Ask.ts"
 import { AskError, type AskErrorReason, Unhosted } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
 import type { DeadLetter, DeadLetterReason } from "./DeadLetter.ts"
@@ -25,6 +24,7 @@ import { LocalRef } from "./LocalRef.ts"
 import { Mail } from "./Mail.ts"
 import type * as Message from "./Message.ts"
 import { Phase } from "./Phase.ts"
+import { refuse } from "./Refusal.ts"
 import type { Registration } from "./Registration.ts"
 import type { Tracing } from "./Tracing.ts"
 import { treeOf } from "./Tree.ts"
@@ -119,17 +119,31 @@ export class LocalSystem {
     why: AskErrorReason,
     cause: Cause.Cause<unknown> | undefined
   ): void {
-    const message = messageOf(item)
+    this.record(actor, id, item, reason, cause)
+    refuse(actor, id, item, why)
+  }
+
+  /** Makes a dead letter of an accepted message; its asker is still to be told. */
+  record(
+    actor: string,
+    id: string,
+    item: Item,
+    reason: DeadLetterReason,
+    cause: Cause.Cause<unknown> | undefined
+  ): void {
     this.deadLettered++
-    const letter = { actor, id, message, reason, ...(cause === undefined ? undefined : { cause }) }
+    if (!this.letters.active && !this.inspection.active) return
+    const letter = {
+      actor,
+      id,
+      message: messageOf(item),
+      reason,
+      ...(cause === undefined ? undefined : { cause })
+    }
     if (this.letters.active) this.letters.emit(letter)
-    if (this.inspection.active) {
-      const timeMillis = this.clock.currentTimeMillisUnsafe()
-      this.inspection.emit({ _tag: "DeadLettered", actor, id, timeMillis, letter })
-    }
-    if (item instanceof Ask) {
-      item.answer(Exit.fail(new AskError({ reason: why, actor, id, messageTag: message._tag })))
-    }
+    if (!this.inspection.active) return
+    const timeMillis = this.clock.currentTimeMillisUnsafe()
+    this.inspection.emit({ _tag: "DeadLettered", actor, id, timeMillis, letter })
   }
 
   /** Call only while `inspection.active`. */
