@@ -363,6 +363,8 @@ export class Cell {
         // A stop that took the fiber over settles by itself.
         if (more.fiber !== fiber || this.phase === Phase.closing) return
         more.fiber = undefined
+        // On the stack from here on, for whoever would end it meanwhile.
+        this.phase = Phase.busy
         system.depth++
         const drains = then(exit)
         system.depth--

@@ -152,11 +152,20 @@ export const end = (cell: Cell): Effect.Effect<void> =>
         // A drain on this very stack goes first.
         return Effect.andThen(Effect.yieldNow, end(cell))
       case Phase.closing:
-        return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.await(fiber))
+        return untilLeft(cell)
       default:
         return ending(cell, fiber, phase === Phase.waiting)
     }
   })
+
+/** Waits until this life has ended, its finalizers included. */
+const untilLeft = (cell: Cell): Effect.Effect<void> => {
+  const { more } = cell
+  const gone = Latch.makeUnsafe()
+  more.onLeft ??= []
+  more.onLeft.push(() => gone.openUnsafe())
+  return gone.await
+}
 
 const ending = (
   cell: Cell,
@@ -193,13 +202,11 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
   Effect.suspend(() => {
     const { more, phase } = cell
     if (phase === Phase.dead) return Effect.void
-    const gone = Latch.makeUnsafe()
-    more.onLeft ??= []
-    more.onLeft.push(() => gone.openUnsafe())
-    if (phase === Phase.closing) return gone.await
+    const gone = untilLeft(cell)
+    if (phase === Phase.closing) return gone
     if (phase === Phase.idle && cell.handlersRunning === 0) {
       leave(cell, "Stopped", Exit.void, undefined)
-      return gone.await
+      return gone
     }
     if (more.draining === undefined) {
       more.draining = more.inbox ?? nothing
@@ -208,7 +215,7 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
       cell.admit()
     }
     if (!cell.drains || drainMillis <= 0) return end(cell)
-    return Effect.timeoutOption(gone.await, drainMillis).pipe(
+    return Effect.timeoutOption(gone, drainMillis).pipe(
       Effect.flatMap((result) => (result._tag === "None" ? end(cell) : Effect.void))
     )
   })

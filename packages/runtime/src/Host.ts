@@ -219,18 +219,15 @@ export class Host {
     this.sweeper?.interruptUnsafe()
     this.sweeper = undefined
     for (const cell of this.cells.values()) cell.refuseWaiters()
-    const draining = new Set<Cell>()
-    for (const cell of this.cells.values()) if (cell.drains) draining.add(cell)
-    const drained =
-      draining.size === 0 || this.registration.drainMillis <= 0
-        ? Effect.void
-        : Effect.callback<void>((resume) => {
-            // Not on the stack of the cell that is the last: it is in the middle of something.
-            const done = () => this.system.dispatcher.scheduleTask(() => resume(Exit.void), 0)
-            this.draining = { cells: draining, done }
-          }).pipe(Effect.timeoutOption(this.registration.drainMillis))
+    const cells = new Set<Cell>()
+    for (const cell of this.cells.values()) if (cell.drains) cells.add(cell)
+    const drained = Latch.makeUnsafe(cells.size === 0)
+    // Opened in a turn of its own: the cell that is the last is in the middle of something.
+    const done = () => this.system.dispatcher.scheduleTask(() => drained.openUnsafe(), 0)
+    this.draining = { cells, done }
+    const { drainMillis } = this.registration
     return Effect.andThen(
-      drained,
+      drainMillis > 0 ? Effect.timeoutOption(drained.await, drainMillis) : Effect.void,
       Effect.suspend(() => {
         // Most idle actors end without an effect; finalizers of the others run side by side.
         const rest = [...this.cells.values()].filter((cell) => cell.phase !== Phase.dead && !endNow(cell))
