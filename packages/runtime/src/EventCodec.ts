@@ -42,10 +42,11 @@ export class EventCodec<Event extends Tagged> {
     const event = Schema.Union(events) as unknown as Schema.Codec<Event, unknown>
     this.today = jsonCodec(Schema.Array(event))
     this.single = jsonCodec(event)
-    this.isToday = Schema.is(event)
+    const isOf = events.map(instanceOf)
+    this.isToday = (value): value is Event => isOf.some((is) => is(value))
     this.steps = upcasters.map(({ from, to }) => ({
       stored: jsonCodec(from),
-      takes: Schema.is(from),
+      takes: instanceOf(from),
       to: to as Step["to"]
     }))
   }
@@ -106,6 +107,12 @@ const unknownStored =
 const unknownMade =
   "was upcast to what fits no schema in `events` and no later upcaster takes: make the event with its class (`new Deposited(…)`)."
 const thrown = "could not be upcast, its upcaster threw: an upcaster must accept every event of its old schema."
+
+/** `Schema.is` takes instances of another class with the same identifier too, and versions of an event often share theirs. */
+const instanceOf = (schema: EventClass): ((event: unknown) => boolean) =>
+  typeof schema === "function"
+    ? (event) => event instanceof (schema as unknown as new (...args: ReadonlyArray<never>) => Tagged)
+    : Schema.is(schema)
 
 const isMany = (made: Tagged | ReadonlyArray<Tagged>): made is ReadonlyArray<Tagged> => Array.isArray(made)
 
