@@ -1,0 +1,4 @@
+/** `import { Interleavings, TestKit } from "@troupe/runtime/testing"`: tools for tests, under any runner. */
+export * as Interleavings from "./testing/Interleavings.ts"
+export { SeededScheduler } from "./testing/SeededScheduler.ts"
+export * as TestKit from "./testing/TestKit.ts"
