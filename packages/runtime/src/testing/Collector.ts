@@ -30,10 +30,10 @@ const collect = <A, ByKind>(
   Effect.gen(function* () {
     const system = yield* ActorSystem
     const recorder = new Recorder<A>(name)
-    // Listens from now on: a scheduler must not get in between.
+    // Listens from now on: around the fork too, so that the scheduler cannot get in between.
     yield* Stream.runForEach(of(system), (value) => Effect.sync(() => recorder.push(value))).pipe(
-      Effect.provideService(PreventSchedulerYield, true),
-      Effect.forkScoped({ startImmediately: true })
+      Effect.forkScoped({ startImmediately: true }),
+      Effect.provideService(PreventSchedulerYield, true)
     )
     return {
       expect: (kind: string, { within = 0 }: Within = {}) =>

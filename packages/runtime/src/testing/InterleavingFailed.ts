@@ -1,3 +1,4 @@
+import * as Formatter from "effect/Formatter"
 import * as Schema from "effect/Schema"
 
 /** An order of steps under which a scenario does not do what it should, and how to see it again. */
@@ -17,7 +18,7 @@ export class InterleavingFailed extends Schema.TaggedError<InterleavingFailed>()
 }) {
   override get message() {
     const what = {
-      failed: this.cause instanceof Error ? this.cause.message : String(this.cause),
+      failed: this.cause instanceof Error ? this.cause.message : Formatter.format(this.cause),
       stuck:
         "it waits and nothing is ready to run: fibers wait for each other, for time (move the TestClock), or for something outside Effect (a promise, a file, a socket), which no seed can order",
       endless: "it had not ended by then: it loops without waiting, or `stepsMax` is too low"
