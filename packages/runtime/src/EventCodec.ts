@@ -106,7 +106,8 @@ const unknownStored =
   "`EventSourced.upcast(OldSchema, (old) => …)` to `upcasters`, or run the version that wrote it."
 const unknownMade =
   "was upcast to what fits no schema in `events` and no later upcaster takes: make the event with its class (`new Deposited(…)`)."
-const thrown = "could not be upcast, its upcaster threw: an upcaster must accept every event of its old schema."
+const thrown =
+  "could not be upcast, its upcaster threw: an upcaster must accept every event of its old schema."
 
 /** `Schema.is` takes instances of another class with the same identifier too, and versions of an event often share theirs. */
 const instanceOf = (schema: EventClass): ((event: unknown) => boolean) =>

@@ -96,7 +96,8 @@ export class Ledger<State> {
     if (decision.events.length === 0) return Effect.succeed(decision.reply(this.state))
     const next = this.decider.fold(this.state, decision.events)
     const answer = decision.reply(next)
-    const journaled = id === undefined ? undefined : { command: { id, reply: command.replies.encode(answer) } }
+    const journaled =
+      id === undefined ? undefined : { command: { id, reply: command.replies.encode(answer) } }
     const append = this.journal.append(this.history, {
       expected: this.sequence,
       events: this.decider.events.encode(decision.events),

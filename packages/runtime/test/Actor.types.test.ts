@@ -201,8 +201,10 @@ export const upcasters = () => {
   })
   const partly = EventSourced.make(Account, {
     ...common,
-    // @ts-expect-error one of several events is not of this actor
-    upcasters: [EventSourced.upcast(DepositedV1, () => [new Deposited({ amount: 1 }), new Moved({ amount: 1 })])]
+    upcasters: [
+      // @ts-expect-error one of several events is not of this actor
+      EventSourced.upcast(DepositedV1, () => [new Deposited({ amount: 1 }), new Moved({ amount: 1 })])
+    ]
   })
   // @ts-expect-error a field that the old event does not have
   const field = EventSourced.upcast(DepositedV1, ({ amount }) => new Deposited({ amount }))

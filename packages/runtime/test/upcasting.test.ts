@@ -124,25 +124,32 @@ describe("an old history", () => {
     }).pipe(Effect.provide(Journal.layerMemory))
   )
 
-  it.effect("with an event that nobody knows keeps its actor from starting, says what to do, and is left alone", () =>
-    Effect.gen(function* () {
-      yield* stored([v1], [today, { _tag: "Burned", cents: 1 }])
-      yield* Effect.gen(function* () {
-        const events = yield* inspected
-        const error = yield* Effect.flip(add(1))
-        assert.strictEqual(error.reason._tag, "Stopped")
-        yield* settle
-        const failures = events.flatMap((event) =>
-          event._tag === "Failed" ? event.cause.reasons.map((reason) => "error" in reason && reason.error) : []
-        )
-        const [failure] = failures
-        assert.instanceOf(failure, JournalError)
-        assert.strictEqual(failure.reason._tag, "JournalDamaged")
-        assert.match(failure.message, /test\/Wallet\/w.*sequence 2, event 2 \("Burned"\).*EventSourced\.upcast/)
-        assert.instanceOf(failure.cause, EventSourced.UnknownEvent)
-      }).pipe(process())
-      assert.strictEqual((yield* entriesOf).length, 2)
-    }).pipe(Effect.provide(Journal.layerMemory))
+  it.effect(
+    "with an event that nobody knows keeps its actor from starting, says what to do, and is left alone",
+    () =>
+      Effect.gen(function* () {
+        yield* stored([v1], [today, { _tag: "Burned", cents: 1 }])
+        yield* Effect.gen(function* () {
+          const events = yield* inspected
+          const error = yield* Effect.flip(add(1))
+          assert.strictEqual(error.reason._tag, "Stopped")
+          yield* settle
+          const failures = events.flatMap((event) =>
+            event._tag === "Failed"
+              ? event.cause.reasons.map((reason) => "error" in reason && reason.error)
+              : []
+          )
+          const [failure] = failures
+          assert.instanceOf(failure, JournalError)
+          assert.strictEqual(failure.reason._tag, "JournalDamaged")
+          assert.match(
+            failure.message,
+            /test\/Wallet\/w.*sequence 2, event 2 \("Burned"\).*EventSourced\.upcast/
+          )
+          assert.instanceOf(failure.cause, EventSourced.UnknownEvent)
+        }).pipe(process())
+        assert.strictEqual((yield* entriesOf).length, 2)
+      }).pipe(Effect.provide(Journal.layerMemory))
   )
 })
 
@@ -150,10 +157,11 @@ describe("decodeEvents", () => {
   const decode = EventSourced.decodeEvents({ events: [Added, Spent], upcasters })
 
   it("reads stored events beside their actor, for a view or an archive", () => {
-    assert.deepStrictEqual(
-      Result.getOrThrow(decode([exchanged, audited, today])),
-      [new Added({ cents: 500 }), new Spent({ cents: 400 }), new Added({ cents: 3 })]
-    )
+    assert.deepStrictEqual(Result.getOrThrow(decode([exchanged, audited, today])), [
+      new Added({ cents: 500 }),
+      new Spent({ cents: 400 }),
+      new Added({ cents: 3 })
+    ])
     assert.deepStrictEqual(Result.getOrThrow(decode([])), [])
   })
 

@@ -29,7 +29,7 @@ const collect = <A, ByKind>(
 ): Effect.Effect<Collector<A, ByKind>, never, ActorSystem | Scope.Scope> =>
   Effect.gen(function* () {
     const system = yield* ActorSystem
-    const recorder = new Recorder<A>(name)
+    const recorder = new Recorder<A>(name, (value) => value)
     // Listens from now on: around the fork too, so that the scheduler cannot get in between.
     yield* Stream.runForEach(of(system), (value) => Effect.sync(() => recorder.push(value))).pipe(
       Effect.forkScoped({ startImmediately: true }),
@@ -48,14 +48,19 @@ export const deadLetters: Effect.Effect<
   Collector<DeadLetter, { readonly [Reason in DeadLetterReason]: DeadLetter }>,
   never,
   ActorSystem | Scope.Scope
-> = collect("dead letters", (system) => system.deadLetters, ({ reason }) => reason)
+> = collect(
+  "dead letters",
+  (system) => system.deadLetters,
+  ({ reason }) => reason
+)
 
 /** Collects what the system's inspection says from now on; `expect` takes the tag. */
 export const inspected: Effect.Effect<
-  Collector<
-    InspectionEvent,
-    { readonly [E in InspectionEvent as E["_tag"]]: E }
-  >,
+  Collector<InspectionEvent, { readonly [E in InspectionEvent as E["_tag"]]: E }>,
   never,
   ActorSystem | Scope.Scope
-> = collect("inspection", (system) => system.inspection, ({ _tag }) => _tag)
+> = collect(
+  "inspection",
+  (system) => system.inspection,
+  ({ _tag }) => _tag
+)

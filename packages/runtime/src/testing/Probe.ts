@@ -30,7 +30,7 @@ export interface Probe<in out M extends Message.Any> {
    */
   readonly expect: {
     <A extends M>(
-      message: { readonly identifier: A["_tag"]; readonly Type: A },
+      message: { readonly identifier: string; readonly Type: A },
       options?: Within
     ): Effect.Effect<Expected<A>, ExpectationFailed>
     <Tag extends M["_tag"]>(
@@ -45,7 +45,7 @@ export interface Probe<in out M extends Message.Any> {
 }
 
 /** Answers to some messages of a protocol, by tag. */
-export type Replies<M extends Message.Any> = Partial<Actor.Handlers<M, unknown>>
+export type Replies<M extends Message.Any, R> = Partial<Actor.Handlers<M, R>>
 
 /** More than any test sends. */
 const mailbox = Mailbox.bounded(1_000_000)
@@ -57,21 +57,19 @@ const mailbox = Mailbox.bounded(1_000_000)
  * with an entry in `replies` by that; any other holds the probe until the test answers it with `reply` or `fail` of what `expect` gave.
  * So give `replies` for what is only told and has an answer.
  */
-export const probe = <
-  Name extends string,
-  M extends Message.Any,
-  H extends Replies<M> = Record<never, never>
->(
+export const probe = <Name extends string, M extends Message.Any, R = never>(
   actor: Actor.Actor<Name, M>,
-  options?: { readonly id?: string; readonly replies?: H }
-): Effect.Effect<
-  Probe<M>,
-  never,
-  ActorSystem | Scope.Scope | Actor.Required<Actor.Services<Required<H>>>
-> =>
+  options?: { readonly id?: string; readonly replies?: Replies<M, R> }
+): Effect.Effect<Probe<M>, never, ActorSystem | Scope.Scope | Actor.Required<R>> =>
   Effect.gen(function* () {
     const id = options?.id ?? (yield* nextId)
-    const recorder = new Recorder<Expected<M>>(`probe ${actor.name}/${id}`)
+    /** What the probe was asked and has not answered. */
+    let held: M | undefined
+    const recorder = new Recorder<Expected<M>>(
+      `probe ${actor.name}/${id}`,
+      ({ message }) => message,
+      () => (held === undefined ? "" : ` It waits for the test to answer ${held._tag} (or give \`replies\`).`)
+    )
     const replies = (options?.replies ?? {}) as {
       readonly [tag: string]: ((message: M) => Effect.Effect<unknown, unknown>) | undefined
     }
@@ -86,7 +84,12 @@ export const probe = <
         })
         const reply = replies[tag]
         if (reply !== undefined) return reply(message)
-        return success === Schema.Void ? Effect.void : Deferred.await(answer)
+        if (success === Schema.Void) return Effect.void
+        held = message
+        const answered = Effect.sync(() => {
+          held = undefined
+        })
+        return Effect.ensuring(Deferred.await(answer), answered)
       }
     }
     const ref = yield* actor.spawn(id, handlers as never, {

@@ -1,8 +1,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Formatter from "effect/Formatter"
 import { ExpectationFailed } from "./ExpectationFailed.ts"
+import { show } from "./Show.ts"
 import { pass, settle, settleUntil } from "./Time.ts"
 
 /** How long to wait for what is expected: a `TestClock` moves so far, and stops when it has come. Default 0: no time passes. */
@@ -13,13 +13,19 @@ export interface Within {
 /** Values in the order in which they came, and a cursor that expectations move along them. */
 export class Recorder<A> {
   private readonly name: string
+  /** What a failure shows of a value. */
+  private readonly shown: (value: A) => unknown
+  /** Why nothing came, when that is known. */
+  private readonly whyNone: () => string
   private readonly values: Array<A> = []
   /** Of the next value that nobody has expected yet. */
   private cursor = 0
   private readonly waiting = new Set<() => void>()
 
-  constructor(name: string) {
+  constructor(name: string, shown: (value: A) => unknown, whyNone = () => "") {
     this.name = name
+    this.shown = shown
+    this.whyNone = whyNone
   }
 
   readonly push = (value: A): void => {
@@ -39,11 +45,14 @@ export class Recorder<A> {
     return Effect.suspend(() => this.wait(within)).pipe(
       Effect.flatMap(() => {
         if (!this.hasNext) {
-          const time = Duration.toMillis(within) === 0 ? "" : ` within ${Duration.format(Duration.fromInputUnsafe(within))}`
-          return this.failed("missing", `expected ${what}${time}, and nothing came.`)
+          const time =
+            Duration.toMillis(within) === 0
+              ? ""
+              : ` within ${Duration.format(Duration.fromInputUnsafe(within))}`
+          return this.failed("missing", `expected ${what}${time}, and nothing came.${this.whyNone()}`)
         }
         const value = this.values[this.cursor] as A
-        if (!is(value)) return this.failed("unexpected", `expected ${what}, and ${show(value)} came.`)
+        if (!is(value)) return this.failed("unexpected", `expected ${what}, and ${this.show(value)} came.`)
         this.cursor++
         return Effect.succeed(value)
       })
@@ -56,7 +65,10 @@ export class Recorder<A> {
       Effect.suspend(() => this.wait(within)),
       Effect.suspend(() =>
         this.hasNext
-          ? this.failed("unexpected", `expected nothing, and ${show(this.values[this.cursor])} came.`)
+          ? this.failed(
+              "unexpected",
+              `expected nothing, and ${this.show(this.values[this.cursor] as A)} came.`
+            )
           : Effect.void
       )
     )
@@ -89,10 +101,12 @@ export class Recorder<A> {
   }
 
   private failed(kind: "missing" | "unexpected", detail: string): Effect.Effect<never, ExpectationFailed> {
-    const others = this.values.slice(0, this.cursor).map((value) => `\n  ${show(value)}`)
+    const others = this.values.slice(0, this.cursor).map((value) => `\n  ${this.show(value)}`)
     const before = others.length === 0 ? "Nothing came before." : `Expected before:${others.join("")}`
     return Effect.fail(new ExpectationFailed({ of: this.name, kind, detail: `${detail} ${before}` }))
   }
-}
 
-const show = (value: unknown): string => Formatter.format(value, { ignoreToString: true })
+  private show(value: A): string {
+    return show(this.shown(value))
+  }
+}
