@@ -170,6 +170,21 @@ describe("DeciderTest", () => {
     assert.strictEqual(wrong.length, 4)
   })
 
+  it("takes for a defect an answer that could not be remembered for a repeat of its command", () => {
+    const odd = DeciderTest.of(
+      EventSourced.make(Account, {
+        ...common,
+        decide: {
+          Deposit: (_, { amount }) => EventSourced.persist(new Deposited({ amount }), () => 0.5),
+          Withdraw: (_, { amount }) => EventSourced.persist(new Withdrawn({ amount }), () => 0.5)
+        }
+      })
+    )
+    assert.hasAllKeys(odd.when(new Deposit({ id: "1", amount: 1 })).outcome, ["defect"])
+    // Without a key the answer is not stored, so nothing holds it to its schema; neither does the runtime.
+    odd.when(new Withdraw({ amount: 1 })).expect({ reply: 0.5 })
+  })
+
   it("takes for a defect what would crash the actor: a throw, a state or an event that no schema takes", () => {
     class Put extends Message.Class<Put>()("Put", { payload: { to: Schema.Number } }) {}
     class PutAt extends Schema.TaggedClass<PutAt>()("PutAt", { to: Schema.Number }) {}

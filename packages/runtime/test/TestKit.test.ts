@@ -194,6 +194,18 @@ describe("TestKit's collectors", () => {
     }).pipe(inSystem)
   )
 
+  it.effect("miss nothing that comes right after they are made, in any order of steps", () =>
+    Interleavings.explore({
+      seeds: 300,
+      scenario: Effect.gen(function* () {
+        const nobody = yield* Account.ref("nobody")
+        const letters = yield* TestKit.deadLetters
+        yield* nobody.tell(new Withdraw({ amount: 1 }))
+        assert.strictEqual((yield* letters.received).length, 1)
+      }).pipe(inSystem)
+    })
+  )
+
   it.effect("wait for what comes with time", () =>
     Effect.gen(function* () {
       const events = yield* TestKit.inspected

@@ -188,6 +188,17 @@ describe("decodeEvents", () => {
     assert.match(Result.getOrThrow(Result.flip(plain([v1]))).message, /new Deposited/)
   })
 
+  it("never climbs down: upcasters that make each other's events end all the same, where types were overruled", () => {
+    const circle = EventSourced.decodeEvents({
+      events: [Added],
+      upcasters: [
+        EventSourced.upcast(AddedV1, ({ dollars }) => new AddedV2({ dollars, currency: "USD" })),
+        EventSourced.upcast(AddedV2, ({ dollars }) => new AddedV1({ dollars }) as unknown as Added)
+      ]
+    })
+    assert.match(Result.getOrThrow(Result.flip(circle([v1]))).message, /no later upcaster takes/)
+  })
+
   it("makes of any mix of versions what a model of it says, over all seeds", () => {
     const kinds = [v1, v2, today, exchanged, audited]
     const cents = [[100], [200], [3], [500, -400], []]

@@ -18,7 +18,7 @@ export class InterleavingFailed extends Schema.TaggedError<InterleavingFailed>()
 }) {
   override get message() {
     const what = {
-      failed: this.cause instanceof Error ? this.cause.message : Formatter.format(this.cause),
+      failed: messageOf(this.cause),
       stuck:
         "it waits and nothing is ready to run: fibers wait for each other, for time (move the TestClock), or for something outside Effect (a promise, a file, a socket), which no seed can order",
       endless: "it had not ended by then: it loops without waiting, or `stepsMax` is too low"
@@ -30,3 +30,9 @@ export class InterleavingFailed extends Schema.TaggedError<InterleavingFailed>()
     return `seed ${this.seed}, after ${this.steps} steps: ${what}\n${again}${warning}`
   }
 }
+
+// Runners copy errors, and a copy of the cause may be no `Error` any more.
+const messageOf = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "message" in cause && cause.message !== ""
+    ? String(cause.message)
+    : Formatter.format(cause)
