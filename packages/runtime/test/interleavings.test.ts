@@ -17,7 +17,7 @@ class Step extends Message.Class<Step>()("Step", {
     key: Schema.String,
     sender: Schema.Int,
     n: Schema.Int,
-    kind: Schema.Literals(["answer", "yield", "sleep", "refuse", "crash", "crashLater"])
+    kind: Schema.Literals(["answer", "yield", "sleep", "refuse", "crash", "crashLater", "askOn", "stop"])
   },
   success: Schema.String,
   error: Refused
@@ -34,7 +34,9 @@ const kinds: ReadonlyArray<Kind> = [
   "sleep",
   "refuse",
   "crash",
-  "crashLater"
+  "crashLater",
+  "askOn",
+  "stop"
 ]
 
 /** Numbers in [0, n) from a seed. Source: mulberry32, public domain. */
@@ -68,12 +70,27 @@ const scenario = (seed: number) =>
       Supervision.resume,
       Supervision.stop
     ]
+    const ids = ["a", "b", "c"].slice(0, 1 + roll(3))
+    let asked = 0
+    /** Asks an actor further on, so that none of them waits for itself. */
+    const askOn = (id: string, { key }: Step) =>
+      Effect.gen(function* () {
+        const from = ids.indexOf(id)
+        if (from === ids.length - 1) return key
+        const to = yield* Worker.ref(ids[from + 1 + roll(ids.length - from - 1)] as string)
+        const kind = kinds[roll(kinds.length)] as Kind
+        const n = asked++
+        yield* Effect.exit(to.ask(new Step({ key: `${key}>${n}`, sender: 100 + from, n, kind })))
+        return key
+      })
+    let stops = roll(3)
+    let stopping = false
     const layer = Worker.toLayer(
       Effect.gen(function* () {
         if (roll(2) === 0) yield* Effect.yieldNow
         yield* Effect.addFinalizer(() => (roll(2) === 0 ? Effect.yieldNow : Effect.void))
         const { id } = yield* ActorContext
-        const work = (step: Step) => {
+        const work = (step: Step): Effect.Effect<string, Refused, ActorSystem> => {
           switch (step.kind) {
             case "answer":
               return Effect.succeed(step.key)
@@ -87,6 +104,11 @@ const scenario = (seed: number) =>
               return Effect.die(new Error("crash"))
             case "crashLater":
               return Effect.andThen(Effect.yieldNow, Effect.die(new Error("later")))
+            case "askOn":
+              return askOn(id, step)
+            case "stop":
+              // An actor that stops itself and all its kind must not wait for it.
+              return Effect.as(Effect.forkDetach(restart, { startImmediately: true }), step.key)
           }
         }
         return Worker.of({
@@ -117,14 +139,24 @@ const scenario = (seed: number) =>
         drain: roll(3) * 5
       }
     )
-    const start = Effect.gen(function* () {
+    const start: Effect.Effect<Scope.Closeable, never, ActorSystem> = Effect.gen(function* () {
       const scope = yield* Scope.make()
       yield* Layer.build(Layer.fresh(layer)).pipe(Scope.provide(scope))
       return scope
     })
+    /** Stops all actors and hosts them again. */
+    const restart: Effect.Effect<void, never, ActorSystem> = Effect.suspend(() => {
+      if (stopping || stops === 0) return Effect.void
+      stops--
+      stopping = true
+      return Effect.gen(function* () {
+        yield* Scope.close(scope, Exit.void)
+        scope = yield* start
+        stopping = false
+      })
+    })
     let scope = yield* start
 
-    const ids = ["a", "b", "c"].slice(0, 1 + roll(3))
     let waitedFor = 0
     const sender = (number: number) =>
       Effect.gen(function* () {
@@ -133,11 +165,19 @@ const scenario = (seed: number) =>
           const worker = yield* Worker.ref(id)
           const key = `${number}.${n}`
           const step = new Step({ key, sender: number, n, kind: kinds[roll(kinds.length)] as Kind })
-          switch (roll(4)) {
+          switch (roll(8)) {
             case 0:
+            case 1:
               yield* worker.tell(step)
               break
-            case 1: {
+            case 2: {
+              // A sender that does not wait for room, or only just.
+              const teller = yield* Effect.forkChild(worker.tell(step), { startImmediately: true })
+              if (roll(2) === 0) yield* Effect.yieldNow
+              yield* Fiber.interrupt(teller)
+              break
+            }
+            case 3: {
               // An asker that loses patience.
               const asker = yield* Effect.forkChild(worker.ask(step), { startImmediately: true })
               yield* Effect.repeat(Effect.yieldNow, { times: roll(4) })
@@ -146,13 +186,13 @@ const scenario = (seed: number) =>
             }
             default: {
               waitedFor++
-              const exit = yield* Effect.exit(worker.ask(step))
+              const exit = yield* Effect.exit(worker.ask(step, roll(4) === 0 ? { timeout: 1 + roll(5) } : {}))
               waitedFor--
               const answer =
                 exit._tag === "Success"
                   ? exit.value
                   : (Exit.findErrorOption(exit) as { value?: Error }).value?.name
-              const expected = ["answer", "yield", "sleep"].includes(step.kind)
+              const expected = ["answer", "yield", "sleep", "askOn", "stop"].includes(step.kind)
                 ? [key, "AskError"]
                 : step.kind === "refuse"
                   ? ["Refused", "AskError"]
@@ -166,7 +206,6 @@ const scenario = (seed: number) =>
     const senders: Array<Fiber.Fiber<void, unknown>> = []
     for (let number = 0; number < 4; number++) senders.push(yield* Effect.forkChild(sender(number)))
 
-    let stops = roll(3)
     for (let turn = 0; turn < 2000 && senders.some((fiber) => fiber.pollUnsafe() === undefined); turn++) {
       yield* TestClock.adjust(1)
       const now = yield* system.counters
@@ -176,16 +215,15 @@ const scenario = (seed: number) =>
         `${at}: ${JSON.stringify(now)}`
       )
       if (stops > 0 && roll(20) === 0) {
-        stops--
-        const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
-        while (closing.pollUnsafe() === undefined) yield* TestClock.adjust(1)
-        scope = yield* start
+        const restarting = yield* Effect.forkChild(restart, { startImmediately: true })
+        while (restarting.pollUnsafe() === undefined) yield* TestClock.adjust(1)
       }
     }
     for (const fiber of senders) assert.isDefined(fiber.pollUnsafe(), `${at}: a sender waits for ever`)
     assert.strictEqual(waitedFor, 0, at)
     assert.deepStrictEqual(wrong, [], at)
     yield* TestClock.adjust("1 minute")
+    assert.isFalse(stopping, `${at}: a stop does not end`)
     const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
     yield* TestClock.adjust("1 minute")
     yield* Fiber.join(closing)
