@@ -137,6 +137,28 @@ describe("Interleavings", () => {
     isFound(forking, 10)
   )
 
+  it.effect("finds within 100 seeds what needs one fiber to wait for 12 steps of another", () =>
+    isFound(
+      Effect.gen(function* () {
+        let steps = 0
+        const fast = Effect.repeat(
+          Effect.andThen(
+            Effect.yieldNow,
+            Effect.sync(() => steps++)
+          ),
+          { times: 20 }
+        )
+        const slow = Effect.gen(function* () {
+          const before = steps
+          yield* Effect.yieldNow
+          if (steps - before > 12) return yield* new Lost({ after: steps })
+        })
+        yield* Effect.all([fast, slow], { concurrency: "unbounded" })
+      }),
+      100
+    )
+  )
+
   it.effect("finds none of it under Effect's own order, which is one of many", () =>
     Effect.gen(function* () {
       yield* lostUpdate(Effect.void)
@@ -209,6 +231,18 @@ describe("Interleavings", () => {
         assert.deepStrictEqual(order, [1, 2, 3])
       })
     })
+  )
+
+  it.effect(
+    "takes no order that Effect never takes: a child interrupted before it began does not begin",
+    () =>
+      Interleavings.explore({
+        seeds: 3000,
+        scenario: Effect.raceFirst(
+          Effect.yieldNow,
+          Effect.andThen(Effect.forkChild(Effect.never), Effect.never)
+        )
+      })
   )
 
   it.effect("calls actors that wait for each other stuck, and runs finalizers all the same", () =>
