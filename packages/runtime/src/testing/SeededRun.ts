@@ -40,7 +40,11 @@ export const seededRun = <A, E, R>(
     Context.add(Layer.CurrentMemoMap, Layer.makeMemoMapUnsafe())
   )
   const effect = Effect.suspend(() => (typeof scenario === "function" ? scenario(seed) : scenario))
-  const fiber = Effect.runForkWith(own as Context.Context<Exclude<R, Scope.Scope>>)(inOwnWorld(effect, seed))
+  let clock: TestClock.TestClock | undefined
+  const world = inOwnWorld(effect, seed, (made) => {
+    clock = made
+  })
+  const fiber = Effect.runForkWith(own as Context.Context<Exclude<R, Scope.Scope>>)(world)
   const ended = () => fiber.pollUnsafe() !== undefined
   // No task of Effect throws; one of another library that does so would end the process under Effect's own scheduler.
   const ran = Result.try({ try: () => scheduler.run(ended, stepsMax), catch: (cause) => cause })
@@ -48,19 +52,27 @@ export const seededRun = <A, E, R>(
   if (Result.isFailure(ran)) return { seed, steps, order, outcome: { kind: "failed", cause: ran.failure } }
   const exit = fiber.pollUnsafe()
   if (exit !== undefined) return { seed, steps, order, outcome: outcomeOf(exit) }
+  if (steps >= stepsMax) return { seed, steps, order, outcome: { kind: "endless" } }
+  // A scenario that has failed may wait in a finalizer for time that nobody lets pass any more: then the failure is what counts.
+  if (clock !== undefined) Effect.runForkWith(own)(clock.adjust("1 day"))
+  scheduler.run(ended, stepsMax)
+  const late = fiber.pollUnsafe()
+  if (late?._tag === "Failure") return { seed, steps, order, outcome: outcomeOf(late) }
   // Finalizers run all the same; what still waits after them is let go.
   fiber.interruptUnsafe()
   scheduler.run(ended, stepsMax)
-  return { seed, steps, order, outcome: { kind: steps < stepsMax ? "stuck" : "endless" } }
+  return { seed, steps, order, outcome: { kind: "stuck" } }
 }
 
 const inOwnWorld = <A, E, R>(
   scenario: Effect.Effect<A, E, R>,
-  seed: number
+  seed: number,
+  onClock: (clock: TestClock.TestClock) => void
 ): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
-  TestClock.testClockWith((clock) =>
-    Effect.provideService(Effect.scoped(scenario), Clock.Clock, settled(clock))
-  ).pipe(Random.withSeed(seed), Effect.provide(TestClock.layer()))
+  TestClock.testClockWith((clock) => {
+    onClock(clock)
+    return Effect.provideService(Effect.scoped(scenario), Clock.Clock, settled(clock))
+  }).pipe(Random.withSeed(seed), Effect.provide(TestClock.layer()))
 
 const outcomeOf = <A, E>(exit: Exit.Exit<A, E>): SeededRun<A>["outcome"] =>
   exit._tag === "Success"
