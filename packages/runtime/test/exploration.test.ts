@@ -281,6 +281,23 @@ describe("Interleavings", () => {
     })
   )
 
+  it.effect(
+    "says the failure of a scenario whose finalizers wait for time, and calls one that only waits stuck",
+    () =>
+      Effect.gen(function* () {
+        const failing = Effect.gen(function* () {
+          yield* Effect.addFinalizer(() => Effect.sleep("5 seconds"))
+          return yield* new Lost({ after: 1 })
+        })
+        const failed = yield* Effect.flip(Interleavings.replay(1, failing))
+        assert.strictEqual(failed.kind, "failed")
+        assert.include(failed.message, "1 is left of two updates")
+        const waiting = yield* Effect.flip(Interleavings.replay(1, Effect.sleep("5 seconds")))
+        assert.strictEqual(waiting.kind, "stuck")
+        assert.include(waiting.message, "move the TestClock")
+      })
+  )
+
   it.effect("calls what never ends endless", () =>
     Effect.gen(function* () {
       const scenario = Effect.forever(Effect.yieldNow)

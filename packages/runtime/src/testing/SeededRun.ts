@@ -52,16 +52,18 @@ export const seededRun = <A, E, R>(
   if (Result.isFailure(ran)) return { seed, steps, order, outcome: { kind: "failed", cause: ran.failure } }
   const exit = fiber.pollUnsafe()
   if (exit !== undefined) return { seed, steps, order, outcome: outcomeOf(exit) }
-  if (steps >= stepsMax) return { seed, steps, order, outcome: { kind: "endless" } }
+  const kind = steps < stepsMax ? "stuck" : "endless"
   // A scenario that has failed may wait in a finalizer for time that nobody lets pass any more: then the failure is what counts.
-  if (clock !== undefined) Effect.runForkWith(own)(clock.adjust("1 day"))
-  scheduler.run(ended, stepsMax)
-  const late = fiber.pollUnsafe()
-  if (late?._tag === "Failure") return { seed, steps, order, outcome: outcomeOf(late) }
+  if (kind === "stuck" && clock !== undefined) {
+    Effect.runForkWith(own)(clock.adjust("1 day"))
+    scheduler.run(ended, stepsMax)
+    const late = fiber.pollUnsafe()
+    if (late?._tag === "Failure") return { seed, steps, order, outcome: outcomeOf(late) }
+  }
   // Finalizers run all the same; what still waits after them is let go.
   fiber.interruptUnsafe()
   scheduler.run(ended, stepsMax)
-  return { seed, steps, order, outcome: { kind: "stuck" } }
+  return { seed, steps, order, outcome: { kind } }
 }
 
 const inOwnWorld = <A, E, R>(
