@@ -245,6 +245,21 @@ describe("Interleavings", () => {
       })
   )
 
+  it.effect("starves nobody for ever: who looks again and again does not keep others from their turn", () =>
+    Interleavings.explore({
+      seeds: 300,
+      stepsMax: 5000,
+      scenario: Effect.gen(function* () {
+        let done = false
+        const other = Effect.sync(() => {
+          done = true
+        })
+        yield* Effect.forkChild(Effect.andThen(Effect.yieldNow, other))
+        while (!done) yield* Effect.yieldNow
+      })
+    })
+  )
+
   it.effect("calls actors that wait for each other stuck, and runs finalizers all the same", () =>
     Effect.gen(function* () {
       class Call extends Message.Class<Call>()("Call", {
