@@ -1,14 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Broker, type Fault, layerMemory, layerMemoryWith, seededFaults } from "@troupe/broker"
-import { type History, Journal } from "@troupe/runtime"
+import { HistoryRecord } from "@troupe/journal"
+import { EventSourced, type History, Journal } from "@troupe/runtime"
 import { count, firstSeed } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { join } from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { AddLine, NotPlaced, Order, orders, Place } from "./order.ts"
+import { AddLine, NotPlaced, Order, orders, Place, versions } from "./order.ts"
 
 const history: History = { actor: "orders/Order", id: "o-1" }
 
@@ -136,6 +138,26 @@ describe("Journal.layer", () => {
       )
       assert.strictEqual(error.reason._tag, "JournalRejected")
     }).pipe(process(), Effect.provide(layerMemory))
+  )
+
+  it.effect("opens a history of an old version, and whoever follows the topic reads the same events", () =>
+    Effect.gen(function* () {
+      const old = [{ _tag: "Placed", skus: ["cup", "plate"] }]
+      yield* Effect.gen(function* () {
+        yield* (yield* Journal).append(history, { expected: 0, events: old })
+        assert.strictEqual(yield* (yield* Order.ref("o-1")).ask(new AddLine({ note: "gift" })), 3)
+      }).pipe(process())
+      const decode = EventSourced.decodeEvents(versions)
+      const read = (yield* recordsOf("orders")).map((record) => {
+        const { entry, history: of } = Result.getOrThrow(HistoryRecord.ofRecord(record))
+        assert.deepStrictEqual(of, history)
+        return Result.getOrThrow(decode(entry.events)).map((event) => ({ ...event }))
+      })
+      assert.deepStrictEqual<unknown>(read, [
+        [{ _tag: "Placed", lines: 2 }],
+        [{ _tag: "LineAdded", note: "gift" }]
+      ])
+    }).pipe(Effect.provide(layerMemory))
   )
 
   it.effect("does not read a record that is no entry", () =>

@@ -24,11 +24,18 @@ class OrderState extends Schema.Class<OrderState>("OrderState")({
 }) {}
 class Placed extends Schema.TaggedClass<Placed>()("Placed", { lines: Schema.Int }) {}
 class LineAdded extends Schema.TaggedClass<LineAdded>()("LineAdded", { note: Schema.String }) {}
+/** What `Placed` was in the first version. */
+class PlacedV1 extends Schema.TaggedClass<PlacedV1>()("Placed", { skus: Schema.Array(Schema.String) }) {}
+
+export const versions = {
+  events: [Placed, LineAdded],
+  upcasters: [EventSourced.upcast(PlacedV1, ({ skus }) => new Placed({ lines: skus.length }))]
+} as const
 
 const behaviour = (every: number) =>
   EventSourced.make(Order, {
     state: OrderState,
-    events: [Placed, LineAdded],
+    ...versions,
     initial: () => new OrderState({ lines: 0, notes: [] }),
     evolve: {
       Placed: (state, { lines }) => new OrderState({ ...state, lines: state.lines + lines }),

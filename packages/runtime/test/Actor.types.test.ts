@@ -158,6 +158,61 @@ export const eventSourced = () => {
   return [noCase, noCommand, wrong]
 }
 
+class DepositedV1 extends Schema.TaggedClass<DepositedV1>()("Deposited", { dollars: Schema.Finite }) {}
+class DepositedV2 extends Schema.TaggedClass<DepositedV2>()("Deposited", {
+  dollars: Schema.Finite,
+  currency: Schema.String
+}) {}
+class Moved extends Schema.TaggedClass<Moved>()("Moved", { amount: Schema.Int }) {}
+
+export const upcasters = () => {
+  const common = {
+    state: Balance,
+    events: [Deposited, Withdrawn],
+    initial: () => new Balance({ balance: 0 }),
+    evolve: { Deposited: (state: Balance) => state, Withdrawn: (state: Balance) => state },
+    decide: { Deposit: () => EventSourced.reply(1), Withdraw: () => EventSourced.reply(1) }
+  } as const
+  const first = EventSourced.upcast(
+    DepositedV1,
+    ({ dollars }) => new DepositedV2({ dollars, currency: "USD" })
+  )
+  const second = EventSourced.upcast(DepositedV2, ({ dollars }) => new Deposited({ amount: dollars * 100 }))
+  const chained = EventSourced.make(Account, { ...common, upcasters: [first, second] })
+  const durable = Account.toLayer(chained)
+  same<typeof durable, Layer.Layer<never, never, ActorSystem | Journal>>(true)
+  const inline = EventSourced.make(Account, {
+    ...common,
+    upcasters: [
+      EventSourced.upcast(Moved, ({ amount }) =>
+        amount < 0 ? new Withdrawn({ amount: -amount }) : [new Deposited({ amount })]
+      ),
+      EventSourced.upcast(DepositedV2, () => [])
+    ]
+  })
+  // @ts-expect-error a newer version that no later upcaster takes
+  const unfinished = EventSourced.make(Account, { ...common, upcasters: [first] })
+  // @ts-expect-error the upcaster of the newer version stands before the one of the older
+  const reversed = EventSourced.make(Account, { ...common, upcasters: [second, first] })
+  const wrong = EventSourced.make(Account, {
+    ...common,
+    // @ts-expect-error an event that is not of this actor
+    upcasters: [EventSourced.upcast(DepositedV1, () => new Unrelated())]
+  })
+  const partly = EventSourced.make(Account, {
+    ...common,
+    upcasters: [
+      // @ts-expect-error one of several events is not of this actor
+      EventSourced.upcast(DepositedV1, () => [new Deposited({ amount: 1 }), new Moved({ amount: 1 })])
+    ]
+  })
+  // @ts-expect-error a field that the old event does not have
+  const field = EventSourced.upcast(DepositedV1, ({ amount }) => new Deposited({ amount }))
+  // @ts-expect-error the same list is as wrong for readers beside the actor
+  const reader = EventSourced.decodeEvents({ events: [Deposited], upcasters: [first] })
+  return [inline, unfinished, reversed, wrong, partly, field, reader]
+}
+
 it("a message carries its tag, and its class the schemas of the answer", () => {
   const deposit = new Deposit({ id: "d", amount: 2 })
   assert.deepStrictEqual({ ...deposit }, { _tag: "Deposit", id: "d", amount: 2 } as typeof deposit)

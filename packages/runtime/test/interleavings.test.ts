@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorContext, ActorSystem, Mailbox, Message, Supervision } from "@troupe/runtime"
+import { Interleavings, TestKit } from "@troupe/runtime/testing"
 import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,9 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { settle } from "./probe.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", {}) {}
 class Step extends Message.Class<Step>()("Step", {
@@ -18,7 +17,7 @@ class Step extends Message.Class<Step>()("Step", {
     key: Schema.String,
     sender: Schema.Int,
     n: Schema.Int,
-    kind: Schema.Literals(["answer", "yield", "sleep", "refuse", "crash", "crashLater"])
+    kind: Schema.Literals(["answer", "yield", "sleep", "refuse", "crash", "crashLater", "askOn", "stop"])
   },
   success: Schema.String,
   error: Refused
@@ -35,7 +34,9 @@ const kinds: ReadonlyArray<Kind> = [
   "sleep",
   "refuse",
   "crash",
-  "crashLater"
+  "crashLater",
+  "askOn",
+  "stop"
 ]
 
 /** Numbers in [0, n) from a seed. Source: mulberry32, public domain. */
@@ -49,7 +50,10 @@ const dice = (seed: number) => {
   }
 }
 
-/** One seed: random actors, senders, crashes, interruptions, passivations and stops; every promise is checked at every step. */
+/**
+ * One seed: random actors, senders, crashes, interruptions, passivations and stops, in a random order of all their steps; every
+ * promise is checked at every step.
+ */
 const scenario = (seed: number) =>
   Effect.gen(function* () {
     const roll = dice(seed)
@@ -57,14 +61,8 @@ const scenario = (seed: number) =>
     const system = yield* ActorSystem
     const handled: Array<{ readonly id: string; readonly step: Step }> = []
     const inside = new Map<string, number>()
-    const letters: Array<string> = []
+    const letters = yield* TestKit.deadLetters
     const wrong: Array<string> = []
-    yield* Effect.forkScoped(
-      Stream.runForEach(system.deadLetters, (letter) =>
-        Effect.sync(() => letters.push((letter.message as Step).key))
-      ),
-      { startImmediately: true }
-    )
 
     const supervisions = [
       Supervision.restart({ schedule: Schedule.spaced("5 millis") }),
@@ -72,12 +70,27 @@ const scenario = (seed: number) =>
       Supervision.resume,
       Supervision.stop
     ]
+    const ids = ["a", "b", "c"].slice(0, 1 + roll(3))
+    let asked = 0
+    /** Asks an actor further on, so that none of them waits for itself. */
+    const askOn = (id: string, { key }: Step) =>
+      Effect.gen(function* () {
+        const from = ids.indexOf(id)
+        if (from === ids.length - 1) return key
+        const to = yield* Worker.ref(ids[from + 1 + roll(ids.length - from - 1)] as string)
+        const kind = kinds[roll(kinds.length)] as Kind
+        const n = asked++
+        yield* Effect.exit(to.ask(new Step({ key: `${key}>${n}`, sender: 100 + from, n, kind })))
+        return key
+      })
+    let stops = roll(3)
+    let stopping = false
     const layer = Worker.toLayer(
       Effect.gen(function* () {
         if (roll(2) === 0) yield* Effect.yieldNow
         yield* Effect.addFinalizer(() => (roll(2) === 0 ? Effect.yieldNow : Effect.void))
         const { id } = yield* ActorContext
-        const work = (step: Step) => {
+        const work = (step: Step): Effect.Effect<string, Refused, ActorSystem> => {
           switch (step.kind) {
             case "answer":
               return Effect.succeed(step.key)
@@ -91,18 +104,30 @@ const scenario = (seed: number) =>
               return Effect.die(new Error("crash"))
             case "crashLater":
               return Effect.andThen(Effect.yieldNow, Effect.die(new Error("later")))
+            case "askOn":
+              return askOn(id, step)
+            case "stop":
+              // An actor that stops itself and all its kind must not wait for it.
+              return Effect.as(Effect.forkDetach(restart, { startImmediately: true }), step.key)
           }
         }
         return Worker.of({
           Step: (step) => {
-            if (inside.get(id) === 1) wrong.push(`${step.key}: two at a time in ${id}`)
+            const enter = () => {
+              if (inside.get(id) === 1) wrong.push(`${step.key}: two at a time in ${id}`)
+            }
             handled.push({ id, step })
+            enter()
             const effect = work(step)
             if (Exit.isExit(effect)) return effect
-            inside.set(id, 1)
-            return Effect.ensuring(
-              effect,
-              Effect.sync(() => inside.set(id, 0))
+            // A stop may come between the call of the handler and the first operation of its effect.
+            return Effect.acquireUseRelease(
+              Effect.sync(() => {
+                enter()
+                inside.set(id, 1)
+              }),
+              () => effect,
+              () => Effect.sync(() => inside.set(id, 0))
             )
           }
         })
@@ -114,14 +139,24 @@ const scenario = (seed: number) =>
         drain: roll(3) * 5
       }
     )
-    const start = Effect.gen(function* () {
+    const start: Effect.Effect<Scope.Closeable, never, ActorSystem> = Effect.gen(function* () {
       const scope = yield* Scope.make()
       yield* Layer.build(Layer.fresh(layer)).pipe(Scope.provide(scope))
       return scope
     })
+    /** Stops all actors and hosts them again. */
+    const restart: Effect.Effect<void, never, ActorSystem> = Effect.suspend(() => {
+      if (stopping || stops === 0) return Effect.void
+      stops--
+      stopping = true
+      return Effect.gen(function* () {
+        yield* Scope.close(scope, Exit.void)
+        scope = yield* start
+        stopping = false
+      })
+    })
     let scope = yield* start
 
-    const ids = ["a", "b", "c"].slice(0, 1 + roll(3))
     let waitedFor = 0
     const sender = (number: number) =>
       Effect.gen(function* () {
@@ -130,11 +165,19 @@ const scenario = (seed: number) =>
           const worker = yield* Worker.ref(id)
           const key = `${number}.${n}`
           const step = new Step({ key, sender: number, n, kind: kinds[roll(kinds.length)] as Kind })
-          switch (roll(4)) {
+          switch (roll(8)) {
             case 0:
+            case 1:
               yield* worker.tell(step)
               break
-            case 1: {
+            case 2: {
+              // A sender that does not wait for room, or only just.
+              const teller = yield* Effect.forkChild(worker.tell(step), { startImmediately: true })
+              if (roll(2) === 0) yield* Effect.yieldNow
+              yield* Fiber.interrupt(teller)
+              break
+            }
+            case 3: {
               // An asker that loses patience.
               const asker = yield* Effect.forkChild(worker.ask(step), { startImmediately: true })
               yield* Effect.repeat(Effect.yieldNow, { times: roll(4) })
@@ -143,13 +186,13 @@ const scenario = (seed: number) =>
             }
             default: {
               waitedFor++
-              const exit = yield* Effect.exit(worker.ask(step))
+              const exit = yield* Effect.exit(worker.ask(step, roll(4) === 0 ? { timeout: 1 + roll(5) } : {}))
               waitedFor--
               const answer =
                 exit._tag === "Success"
                   ? exit.value
                   : (Exit.findErrorOption(exit) as { value?: Error }).value?.name
-              const expected = ["answer", "yield", "sleep"].includes(step.kind)
+              const expected = ["answer", "yield", "sleep", "askOn", "stop"].includes(step.kind)
                 ? [key, "AskError"]
                 : step.kind === "refuse"
                   ? ["Refused", "AskError"]
@@ -163,7 +206,6 @@ const scenario = (seed: number) =>
     const senders: Array<Fiber.Fiber<void, unknown>> = []
     for (let number = 0; number < 4; number++) senders.push(yield* Effect.forkChild(sender(number)))
 
-    let stops = roll(3)
     for (let turn = 0; turn < 2000 && senders.some((fiber) => fiber.pollUnsafe() === undefined); turn++) {
       yield* TestClock.adjust(1)
       const now = yield* system.counters
@@ -173,29 +215,28 @@ const scenario = (seed: number) =>
         `${at}: ${JSON.stringify(now)}`
       )
       if (stops > 0 && roll(20) === 0) {
-        stops--
-        const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
-        while (closing.pollUnsafe() === undefined) yield* TestClock.adjust(1)
-        scope = yield* start
+        const restarting = yield* Effect.forkChild(restart, { startImmediately: true })
+        while (restarting.pollUnsafe() === undefined) yield* TestClock.adjust(1)
       }
     }
     for (const fiber of senders) assert.isDefined(fiber.pollUnsafe(), `${at}: a sender waits for ever`)
     assert.strictEqual(waitedFor, 0, at)
     assert.deepStrictEqual(wrong, [], at)
     yield* TestClock.adjust("1 minute")
+    assert.isFalse(stopping, `${at}: a stop does not end`)
     const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
     yield* TestClock.adjust("1 minute")
     yield* Fiber.join(closing)
-    yield* settle
 
     const end = yield* system.counters
     assert.strictEqual(end.queued, 0, at)
     assert.strictEqual(end.actors, 0, `${at}: cells are left`)
     assert.strictEqual(end.sent, end.handled + end.deadLettered, at)
-    assert.strictEqual(letters.length, end.deadLettered, at)
+    const buried = (yield* letters.received).map((letter) => (letter.message as Step).key)
+    assert.strictEqual(buried.length, end.deadLettered, at)
     const begun = handled.map(({ step }) => step.key)
     assert.strictEqual(new Set(begun).size, begun.length, `${at}: a message was handled twice`)
-    assert.strictEqual(new Set(letters).size, letters.length, `${at}: a dead letter twice`)
+    assert.strictEqual(new Set(buried).size, buried.length, `${at}: a dead letter twice`)
     // In order per sender and actor.
     const last = new Map<string, number>()
     for (const { id, step } of handled) {
@@ -212,14 +253,16 @@ describe("interleavings", () => {
     () =>
       Effect.gen(function* () {
         const seeds = count({ quick: 150, long: 10_000 })
-        let handled = 0
-        for (let seed = firstSeed(); seed < firstSeed() + seeds; seed++) {
-          handled += yield* scenario(seed).pipe(
-            Effect.scoped,
-            Effect.provide(Layer.fresh(ActorSystem.layer), { local: true })
-          )
-        }
-        assert.isAbove(handled, seeds * 10)
+        const explored = yield* Interleavings.explore({
+          seeds,
+          from: firstSeed(),
+          scenario: (seed) => Effect.provide(scenario(seed), ActorSystem.layer)
+        })
+        assert.isAbove(explored.orders, seeds * 0.99)
+        assert.isAbove(
+          explored.values.reduce((sum, handled) => sum + handled, 0),
+          seeds * 10
+        )
       }),
     { timeout: patience(300_000) }
   )
