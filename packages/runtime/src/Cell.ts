@@ -119,8 +119,20 @@ export class Cell {
     if (phase === Phase.idle) this.schedule()
   }
 
+  /** Puts the message whose turn is to come back into the inbox, at its head: others go before it. */
+  putBack(): void {
+    if (this.phase !== Phase.scheduled || this.current === undefined) return
+    const { more } = this
+    more.inbox ??= makeInbox(this.host.registration.mailbox)
+    const inbox = more.draining ?? more.inbox
+    // With ranks it has never left the inbox.
+    if (inbox instanceof Mail) inbox.unshift(this.current)
+    this.current = undefined
+  }
+
   /** Accepts a message ahead of the inbox, whatever room there is. */
   pushInFront(item: Item): void {
+    this.putBack()
     const { more } = this
     more.front ??= new Mail()
     more.front.push(item)

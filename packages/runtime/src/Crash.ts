@@ -132,8 +132,8 @@ const rebuild = (
     let directive = first
     let cause = crash
     for (;;) {
-      yield* groundAll(cell)
-      yield* closeLife(cell, Exit.failCause(cause))
+      // A stop that interrupts this waits until the life has ended.
+      yield* Effect.uninterruptible(Effect.andThen(groundAll(cell), closeLife(cell, Exit.failCause(cause))))
       unstashAll(cell)
       const nowMillis = system.clock.currentTimeMillisUnsafe()
       const delay = directive._tag === "Restart" ? yield* backoff.next(directive, nowMillis, cause) : atOnce

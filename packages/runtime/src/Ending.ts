@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import type { Cell } from "./Cell.ts"
 import { isDomainFailure } from "./DomainFailure.ts"
 import { groundAll } from "./Flights.ts"
-import type { Inbox } from "./Inbox.ts"
+import { Mail } from "./Mail.ts"
 import { Phase } from "./Phase.ts"
 import { unstashAll } from "./Stash.ts"
 
@@ -152,7 +152,7 @@ export const end = (cell: Cell): Effect.Effect<void> =>
         // A drain on this very stack goes first.
         return Effect.andThen(Effect.yieldNow, end(cell))
       case Phase.closing:
-        return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.await(fiber))
+        return untilLeft(cell).await
       default:
         return ending(cell, fiber, phase === Phase.waiting)
     }
@@ -193,24 +193,34 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
   Effect.suspend(() => {
     const { more, phase } = cell
     if (phase === Phase.dead) return Effect.void
-    const gone = Latch.makeUnsafe()
-    more.onLeft ??= []
-    more.onLeft.push(() => gone.openUnsafe())
+    const gone = untilLeft(cell)
     if (phase === Phase.closing) return gone.await
-    if (phase === Phase.idle && cell.handlersRunning === 0) {
-      leave(cell, "Stopped", Exit.void, undefined)
-      return gone.await
+    if (phase === Phase.idle) {
+      if (cell.handlersRunning === 0) {
+        leave(cell, "Stopped", Exit.void, undefined)
+        return gone.await
+      }
+      // It waits for them, and begins no other.
+      cell.phase = Phase.waiting
     }
     if (more.draining === undefined) {
-      more.draining = more.inbox ?? nothing
+      more.draining = more.inbox ?? new Mail()
       more.sorts = true
       more.inbox = undefined
       cell.admit()
     }
     if (!cell.drains || drainMillis <= 0) return end(cell)
     return Effect.timeoutOption(gone.await, drainMillis).pipe(
-      Effect.flatMap((result) => (result._tag === "None" ? end(cell) : Effect.void))
+      // The next life is none of its business.
+      Effect.flatMap(() => (gone.isOpen() ? Effect.void : end(cell)))
     )
   })
 
-const nothing: Inbox = { length: 0, push: () => undefined, shift: () => undefined }
+/** Open once this life has ended. */
+const untilLeft = (cell: Cell): Latch.Latch => {
+  const { more } = cell
+  const gone = Latch.makeUnsafe()
+  more.onLeft ??= []
+  more.onLeft.push(() => gone.openUnsafe())
+  return gone
+}
