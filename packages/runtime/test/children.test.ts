@@ -1,5 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, type ActorContext, ActorSystem, type AnyRef, Inspection, Message, Supervision } from "@troupe/runtime"
+import {
+  Actor,
+  type ActorContext,
+  ActorSystem,
+  type AnyRef,
+  Inspection,
+  Message,
+  Supervision
+} from "@troupe/runtime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -52,7 +60,10 @@ const family = (options: Parameters<typeof Node.spawn>[2] = {}) => {
           }).pipe(Effect.scoped, provided, Effect.orDie),
         Family: () =>
           Effect.map(context.children, (children) => [nameOf(context.parent), ...children.map(nameOf)]),
-        Hang: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void log.push(`${context.id} interrupted`))),
+        Hang: () =>
+          Effect.onInterrupt(Effect.never, () =>
+            Effect.sync(() => void log.push(`${context.id} interrupted`))
+          ),
         Fail: () => Effect.die(new Error("fails"))
       })
     })
@@ -62,7 +73,8 @@ const family = (options: Parameters<typeof Node.spawn>[2] = {}) => {
 type NodeHandlers = Actor.Handlers<Spawn | Scoped | Family | Hang | Fail, Scope.Scope | ActorContext>
 type NodeServices = Scope.Scope | ActorContext | ActorSystem
 
-const begin = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+const begin = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
 
 describe("an actor that is spawned in the life of another", () => {
   it.effect("is its child: they know each other, and the child's id begins with the parent's", () =>
@@ -71,7 +83,11 @@ describe("an actor that is spawned in the life of another", () => {
       const root = yield* Node.spawn("root", build(["kid"]))
       yield* settle
       yield* root.ask(new Spawn({ name: "late" }))
-      assert.deepStrictEqual(yield* root.ask(new Family()), ["nobody", "test/Node/root/kid", "test/Node/root/late"])
+      assert.deepStrictEqual(yield* root.ask(new Family()), [
+        "nobody",
+        "test/Node/root/kid",
+        "test/Node/root/late"
+      ])
       const kid = yield* Node.ref("root/kid")
       assert.deepStrictEqual(yield* kid.ask(new Family()), ["test/Node/root"])
       yield* Actor.stop(kid)
@@ -98,7 +114,9 @@ describe("an actor that is spawned in the life of another", () => {
 
   it.effect("is below its parent in the tree, which says what each does", () =>
     Effect.gen(function* () {
-      const { build } = family({ supervision: Supervision.restart({ schedule: Schedule.spaced("1 minute") }) })
+      const { build } = family({
+        supervision: Supervision.restart({ schedule: Schedule.spaced("1 minute") })
+      })
       const root = yield* Node.spawn("root", build(["kid", "grandkid"]))
       yield* Layer.build(Node.toLayer(build([]), { drain: 0 }))
       yield* settle
@@ -123,7 +141,9 @@ describe("an actor that is spawned in the life of another", () => {
         { ...idle, id: "virtual", state: "working", queued: 2, children: [] }
       ])
       yield* TestClock.adjust("1 minute")
-      const late = (yield* Inspection.tree).flatMap(({ children }) => children).find(({ id }) => id === "root/late")
+      const late = (yield* Inspection.tree)
+        .flatMap(({ children }) => children)
+        .find(({ id }) => id === "root/late")
       assert.deepStrictEqual(late, { ...idle, id: "root/late", restarts: 1, children: [] })
     }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
   )
@@ -227,7 +247,9 @@ describe("children end before their parents, and all finalizers run", () => {
     Effect.gen(function* () {
       const { build, log } = family({ drain: "1 second" })
       const scope = yield* Scope.make()
-      const root = yield* Node.spawn("root", build(["kid"]), { drain: "2 seconds" }).pipe(Scope.provide(scope))
+      const root = yield* Node.spawn("root", build(["kid"]), { drain: "2 seconds" }).pipe(
+        Scope.provide(scope)
+      )
       yield* settle
       for (const id of ["root", "root/kid"]) yield* (yield* Node.ref(id)).tell(new Hang())
       yield* settle
@@ -241,7 +263,12 @@ describe("children end before their parents, and all finalizers run", () => {
       assert.deepStrictEqual(log, ["root interrupted"])
       yield* TestClock.adjust("1 millis")
       yield* Fiber.join(closing)
-      assert.deepStrictEqual(log, ["root interrupted", "root/kid interrupted", "root/kid closed", "root closed"])
+      assert.deepStrictEqual(log, [
+        "root interrupted",
+        "root/kid interrupted",
+        "root/kid closed",
+        "root closed"
+      ])
       assert.deepStrictEqual(yield* counted, { sent: 2, handled: 0, deadLettered: 2, queued: 0, actors: 0 })
       assert.strictEqual(root.id, "root")
     }).pipe(Effect.provide(ActorSystem.layer))

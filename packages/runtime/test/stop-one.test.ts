@@ -12,7 +12,8 @@ import { TestClock } from "effect/testing"
 import { counted, letters } from "./letters.ts"
 import { Block, behaviour, Crash, makeLog, Note, Probe, settle, withProbes } from "./probe.ts"
 
-const begin = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+const begin = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
 const isDone = (fiber: Fiber.Fiber<unknown, unknown>) => fiber.pollUnsafe() !== undefined
 
 describe("Actor.stop of a virtual actor", () => {
@@ -40,35 +41,38 @@ describe("Actor.stop of a virtual actor", () => {
     }).pipe(withProbes(log))
   })
 
-  it.effect("after its `drain` interrupts the handler and buries what is left, but not what came since", () => {
-    const log = makeLog()
-    return Effect.gen(function* () {
-      const buried = yield* letters
-      const probe = yield* Probe.ref("a")
-      const blocked = yield* begin(Effect.flip(probe.ask(new Block())))
-      yield* settle
-      yield* probe.tell(new Note({ n: 1 }))
-      const stop = yield* begin(Actor.stop(probe))
-      yield* probe.tell(new Note({ n: 2 }))
-      yield* TestClock.adjust("2999 millis")
-      assert.isFalse(isDone(stop))
-      assert.deepStrictEqual(log.lives, ["built"])
-      yield* TestClock.adjust("1 millis")
-      yield* Fiber.join(stop)
-      yield* settle
-      assert.strictEqual((yield* Fiber.join(blocked)).reason._tag, "Stopped")
-      assert.deepStrictEqual(log.lives, ["built", "closed", "built"])
-      assert.deepStrictEqual(log.notes, [2])
-      assert.deepStrictEqual(
-        buried.map((letter) => [letter.message._tag, letter.reason]),
-        [
-          ["Block", "stopped"],
-          ["Note", "stopped"]
-        ]
-      )
-      yield* counted
-    }).pipe(Effect.scoped, withProbes(log, { drain: "3 seconds" }))
-  })
+  it.effect(
+    "after its `drain` interrupts the handler and buries what is left, but not what came since",
+    () => {
+      const log = makeLog()
+      return Effect.gen(function* () {
+        const buried = yield* letters
+        const probe = yield* Probe.ref("a")
+        const blocked = yield* begin(Effect.flip(probe.ask(new Block())))
+        yield* settle
+        yield* probe.tell(new Note({ n: 1 }))
+        const stop = yield* begin(Actor.stop(probe))
+        yield* probe.tell(new Note({ n: 2 }))
+        yield* TestClock.adjust("2999 millis")
+        assert.isFalse(isDone(stop))
+        assert.deepStrictEqual(log.lives, ["built"])
+        yield* TestClock.adjust("1 millis")
+        yield* Fiber.join(stop)
+        yield* settle
+        assert.strictEqual((yield* Fiber.join(blocked)).reason._tag, "Stopped")
+        assert.deepStrictEqual(log.lives, ["built", "closed", "built"])
+        assert.deepStrictEqual(log.notes, [2])
+        assert.deepStrictEqual(
+          buried.map((letter) => [letter.message._tag, letter.reason]),
+          [
+            ["Block", "stopped"],
+            ["Note", "stopped"]
+          ]
+        )
+        yield* counted
+      }).pipe(Effect.scoped, withProbes(log, { drain: "3 seconds" }))
+    }
+  )
 
   it.effect("with `drain: 0` interrupts at once", () => {
     const log = makeLog()
@@ -261,41 +265,54 @@ const Reentrant = Actor.make("test/Reentrant", [Reenter])
 describe("a re-entrant actor", () => {
   const handlers = (done: Array<number>, gate: Latch.Latch) =>
     Reentrant.of({
-      Reenter: ({ n }) => Effect.andThen(n === 1 ? gate.await : Effect.void, Effect.sync(() => void done.push(n)))
+      Reenter: ({ n }) =>
+        Effect.andThen(
+          n === 1 ? gate.await : Effect.void,
+          Effect.sync(() => void done.push(n))
+        )
     })
 
-  it.effect("is stopped in peace as soon as its handlers have ended; what comes meanwhile is for its next life", () => {
-    const done: Array<number> = []
-    const gate = Latch.makeUnsafe()
-    let builds = 0
-    const build = () => {
-      builds++
-      return handlers(done, gate)
+  it.effect(
+    "is stopped in peace as soon as its handlers have ended; what comes meanwhile is for its next life",
+    () => {
+      const done: Array<number> = []
+      const gate = Latch.makeUnsafe()
+      let builds = 0
+      const build = () => {
+        builds++
+        return handlers(done, gate)
+      }
+      return Effect.gen(function* () {
+        const ref = yield* Reentrant.ref("a")
+        yield* ref.tell(new Reenter({ n: 1 }))
+        yield* settle
+        const stop = yield* begin(Actor.stop(ref))
+        yield* ref.tell(new Reenter({ n: 2 }))
+        yield* settle
+        assert.isFalse(isDone(stop))
+        assert.deepStrictEqual(done, [])
+        gate.openUnsafe()
+        yield* settle
+        assert.isTrue(isDone(stop))
+        assert.deepStrictEqual(done, [1, 2])
+        assert.strictEqual(builds, 2)
+        yield* counted
+      }).pipe(
+        Effect.provide(
+          Reentrant.toLayer(build, { concurrency: 4 }).pipe(Layer.provideMerge(ActorSystem.layer))
+        )
+      )
     }
-    return Effect.gen(function* () {
-      const ref = yield* Reentrant.ref("a")
-      yield* ref.tell(new Reenter({ n: 1 }))
-      yield* settle
-      const stop = yield* begin(Actor.stop(ref))
-      yield* ref.tell(new Reenter({ n: 2 }))
-      yield* settle
-      assert.isFalse(isDone(stop))
-      assert.deepStrictEqual(done, [])
-      gate.openUnsafe()
-      yield* settle
-      assert.isTrue(isDone(stop))
-      assert.deepStrictEqual(done, [1, 2])
-      assert.strictEqual(builds, 2)
-      yield* counted
-    }).pipe(Effect.provide(Reentrant.toLayer(build, { concurrency: 4 }).pipe(Layer.provideMerge(ActorSystem.layer))))
-  })
+  )
 
   it.effect("is waited for by its layer until all its handlers have ended", () => {
     const done: Array<number> = []
     const gate = Latch.makeUnsafe()
     return Effect.gen(function* () {
       const scope = yield* Scope.make()
-      yield* Layer.build(Reentrant.toLayer(handlers(done, gate), { concurrency: 4 })).pipe(Scope.provide(scope))
+      yield* Layer.build(Reentrant.toLayer(handlers(done, gate), { concurrency: 4 })).pipe(
+        Scope.provide(scope)
+      )
       const ref = yield* Reentrant.ref("a")
       yield* ref.tell(new Reenter({ n: 1 }))
       yield* settle
@@ -312,21 +329,24 @@ describe("a re-entrant actor", () => {
 })
 
 describe("Actor.stop of a spawned actor", () => {
-  it.effect("ends it for good: later messages are dead letters, its id is free, and its scope forgets it", () => {
-    const log = makeLog()
-    return Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      for (let n = 1; n <= 3; n++) {
-        const probe = yield* Probe.spawn("owned", behaviour(log)).pipe(Scope.provide(scope))
-        assert.strictEqual(yield* probe.ask(new Note({ n })), 1)
-        yield* Actor.stop(probe)
-        assert.strictEqual((yield* Effect.flip(probe.ask(new Note({ n })))).reason._tag, "Stopped")
-        assert.strictEqual((yield* counted).actors, 0)
-        assert.strictEqual(scope.state._tag, "Empty")
-      }
-      assert.deepStrictEqual(log.lives, ["built", "closed", "built", "closed", "built", "closed"])
-    }).pipe(Effect.provide(ActorSystem.layer))
-  })
+  it.effect(
+    "ends it for good: later messages are dead letters, its id is free, and its scope forgets it",
+    () => {
+      const log = makeLog()
+      return Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        for (let n = 1; n <= 3; n++) {
+          const probe = yield* Probe.spawn("owned", behaviour(log)).pipe(Scope.provide(scope))
+          assert.strictEqual(yield* probe.ask(new Note({ n })), 1)
+          yield* Actor.stop(probe)
+          assert.strictEqual((yield* Effect.flip(probe.ask(new Note({ n })))).reason._tag, "Stopped")
+          assert.strictEqual((yield* counted).actors, 0)
+          assert.strictEqual(scope.state._tag, "Empty")
+        }
+        assert.deepStrictEqual(log.lives, ["built", "closed", "built", "closed", "built", "closed"])
+      }).pipe(Effect.provide(ActorSystem.layer))
+    }
+  )
 
   it.effect("lets it handle what it has, for at most its `drain`", () => {
     const log = makeLog()
@@ -372,26 +392,31 @@ describe("Actor.stop of a spawned actor", () => {
     }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
   })
 
-  it.effect("spawned again while it stops, begins once the one before has ended; the counters agree throughout", () => {
-    const log = makeLog()
-    return Effect.gen(function* () {
-      const probe = yield* Probe.spawn("owned", behaviour(log))
-      yield* settle
-      yield* probe.tell(new Block())
-      yield* settle
-      yield* probe.tell(new Note({ n: 1 }))
-      yield* begin(Actor.stop(probe))
-      const spawning = yield* Effect.forkScoped(Probe.spawn("owned", behaviour(log)), { startImmediately: true })
-      yield* settle
-      yield* counted
-      assert.deepStrictEqual(log.lives, ["built"])
-      log.gate.openUnsafe()
-      yield* Fiber.join(spawning)
-      assert.strictEqual(yield* probe.ask(new Note({ n: 2 })), 1)
-      assert.deepStrictEqual(log.lives, ["built", "closed", "built"])
-      yield* counted
-    }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
-  })
+  it.effect(
+    "spawned again while it stops, begins once the one before has ended; the counters agree throughout",
+    () => {
+      const log = makeLog()
+      return Effect.gen(function* () {
+        const probe = yield* Probe.spawn("owned", behaviour(log))
+        yield* settle
+        yield* probe.tell(new Block())
+        yield* settle
+        yield* probe.tell(new Note({ n: 1 }))
+        yield* begin(Actor.stop(probe))
+        const spawning = yield* Effect.forkScoped(Probe.spawn("owned", behaviour(log)), {
+          startImmediately: true
+        })
+        yield* settle
+        yield* counted
+        assert.deepStrictEqual(log.lives, ["built"])
+        log.gate.openUnsafe()
+        yield* Fiber.join(spawning)
+        assert.strictEqual(yield* probe.ask(new Note({ n: 2 })), 1)
+        assert.deepStrictEqual(log.lives, ["built", "closed", "built"])
+        yield* counted
+      }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
+    }
+  )
 
   it.effect("in a scope that is closed already, it ends at once", () => {
     const log = makeLog()

@@ -118,7 +118,9 @@ describe("Actor.watch", () => {
         yield* settle
         yield* watcher.tell(new Say({ word: "1" }))
         yield* watcher.tell(new Say({ word: "2" }))
-        const third = yield* Effect.forkChild(watcher.tell(new Say({ word: "3" })), { startImmediately: true })
+        const third = yield* Effect.forkChild(watcher.tell(new Say({ word: "3" })), {
+          startImmediately: true
+        })
         yield* Actor.stop(probe)
         assert.isUndefined(third.pollUnsafe())
         yield* counted
@@ -196,7 +198,10 @@ describe("Actor.watch", () => {
 
   it.effect("does not tell of a restart, nor of a passivation", () =>
     beside(
-      { passivateAfter: "1 minute", supervision: Supervision.restart({ schedule: Schedule.spaced("1 second") }) },
+      {
+        passivateAfter: "1 minute",
+        supervision: Supervision.restart({ schedule: Schedule.spaced("1 second") })
+      },
       ({ log, said }) =>
         Effect.gen(function* () {
           const probe = yield* Probe.ref("a")
