@@ -41,14 +41,15 @@ const family = (options: Parameters<typeof Node.spawn>[2] = {}) => {
       const context = yield* Node.context
       const system = yield* ActorSystem
       log.push(`${context.id} built`)
+      const first = children[0]
+      if (first !== undefined) yield* Node.spawnChild(first, build(children.slice(1)), options)
+      // After the child was spawned: the order of finalizers alone would run this one first.
       yield* Effect.addFinalizer(() =>
         Effect.andThen(
           gates.get(context.id)?.await ?? Effect.void,
           Effect.sync(() => log.push(`${context.id} closed`))
         )
       )
-      const first = children[0]
-      if (first !== undefined) yield* Node.spawnChild(first, build(children.slice(1)), options)
       const provided = Effect.provideService(ActorSystem, system)
       return Node.of({
         Spawn: ({ name }) => Effect.asVoid(Node.spawnChild(name, build([]), options)).pipe(provided),

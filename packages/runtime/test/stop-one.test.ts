@@ -107,19 +107,24 @@ describe("Actor.stop of a virtual actor", () => {
     }).pipe(withProbes(log, { mailbox: Mailbox.bounded(1) }))
   })
 
-  it.effect("goes on when who waits for it is interrupted", () => {
+  it.effect("goes on when who waits for it is interrupted, and keeps its deadline", () => {
     const log = makeLog()
     return Effect.gen(function* () {
-      const probe = yield* Probe.ref("a")
-      yield* probe.tell(new Block())
-      yield* settle
-      const stop = yield* begin(Actor.stop(probe))
-      yield* Fiber.interrupt(stop)
-      assert.deepStrictEqual(log.lives, ["built"])
-      log.gate.openUnsafe()
-      yield* settle
-      assert.deepStrictEqual(log.lives, ["built", "closed"])
-      assert.strictEqual((yield* counted).actors, 0)
+      for (const opens of [true, false]) {
+        log.gate.closeUnsafe()
+        log.lives.length = 0
+        const probe = yield* Probe.ref("a")
+        yield* probe.tell(new Block())
+        yield* settle
+        const stop = yield* begin(Actor.stop(probe))
+        yield* Fiber.interrupt(stop)
+        assert.deepStrictEqual(log.lives, ["built"])
+        if (opens) log.gate.openUnsafe()
+        else yield* TestClock.adjust("5 seconds")
+        yield* settle
+        assert.deepStrictEqual(log.lives, ["built", "closed"])
+        assert.strictEqual((yield* counted).actors, 0)
+      }
     }).pipe(withProbes(log))
   })
 
@@ -484,16 +489,18 @@ describe("an actor that stops itself", () => {
       )
     })
 
-    it.effect(`by ${how}, spawned, is gone then`, () => {
+    it.effect(`by ${how}, spawned, is gone then, and its scope forgets it`, () => {
       const log: Array<string> = []
       return Effect.gen(function* () {
-        const ref = yield* Quitter.spawn("a", quitter(log))
+        const scope = yield* Scope.make()
+        const ref = yield* Quitter.spawn("a", quitter(log)).pipe(Scope.provide(scope))
         assert.strictEqual(yield* ref.ask(new Quit({ how })), "bye")
         yield* settle
         assert.deepStrictEqual(log, ["built", "quits", "closed"])
         assert.strictEqual((yield* Effect.flip(ref.ask(new Add({ n: 1 })))).reason._tag, "Stopped")
         assert.strictEqual((yield* counted).actors, 0)
-      }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
+        assert.strictEqual(scope.state._tag, "Empty")
+      }).pipe(Effect.provide(ActorSystem.layer))
     })
   }
 })
