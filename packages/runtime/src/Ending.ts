@@ -66,6 +66,7 @@ export const leave = (
 ): void => {
   const { host } = cell
   cell.phase = Phase.closing
+  host.busy(cell)
   host.undrained(cell)
   if (event === "Stopped") cell.buryQueue(cause)
   const { children, flights } = cell.rare ?? {}
@@ -164,6 +165,7 @@ const ending = (
   handling: boolean
 ): Effect.Effect<void> => {
   cell.phase = Phase.closing
+  cell.host.busy(cell)
   cell.host.undrained(cell)
   const grounding = groundAll(cell)
   return Effect.gen(function* () {

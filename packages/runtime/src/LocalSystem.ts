@@ -163,7 +163,10 @@ export class LocalSystem {
       Effect.suspend(() => {
         const hosts = among()
         const before = hosts.get(key)
-        if (before?.accepting === true) {
+        const isVirtual = hosts === this.hosts
+        // Its host may have activated it before.
+        const runs = !isVirtual && this.hosts.get(registration.actor)?.find(key) !== undefined
+        if (before?.accepting === true || runs) {
           return Effect.die(
             new Error(`actor ${registration.actor} runs already; close the scope or layer that runs it first`)
           )
@@ -174,7 +177,7 @@ export class LocalSystem {
           return Effect.andThen(restore(before.ended.await), again)
         }
         const own = Scope.forkUnsafe(scope)
-        const host = new Host(this, registration, { virtual: hosts === this.hosts, parent, scope: own })
+        const host = new Host(this, registration, { virtual: isVirtual, parent, scope: own })
         hosts.set(key, host)
         if (parent !== undefined) {
           parent.more.children ??= new Set()

@@ -209,6 +209,29 @@ describe("Actor.stop of a virtual actor", () => {
     )
   })
 
+  it.effect("takes it out of the idle ones: its next life is passivated in its own time", () => {
+    const log = makeLog()
+    return Effect.gen(function* () {
+      const probe = yield* Probe.ref("a")
+      yield* probe.ask(new Note({ n: 1 }))
+      yield* TestClock.adjust("50 seconds")
+      yield* Actor.stop(probe)
+      yield* probe.tell(new Block())
+      yield* probe.tell(new Note({ n: 2 }))
+      yield* settle
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual((yield* counted).queued, 2)
+      log.gate.openUnsafe()
+      yield* settle
+      assert.deepStrictEqual(log.notes, [1, 2])
+      yield* TestClock.adjust("59 seconds")
+      assert.deepStrictEqual(log.lives, ["built", "closed", "built"])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(log.lives, ["built", "closed", "built", "closed"])
+      assert.strictEqual((yield* counted).actors, 0)
+    }).pipe(withProbes(log, { passivateAfter: "1 minute" }))
+  })
+
   it.effect("while its build runs lets it be built, handle and end", () => {
     const log = makeLog()
     const gate = Latch.makeUnsafe()
