@@ -111,10 +111,10 @@ export interface Actor<out Name extends string, in out M extends Message.Any> {
     options?: Options<M>
   ) => Effect.Effect<ActorRef<M>, never, ActorSystem | ActorContext | Scope.Scope | Required<R | Services<H>>>
 
-  /** What the actor whose build or handler runs this knows of itself and can do with itself; only inside this kind of actor. */
+  /** What the actor whose build or handler runs this knows of itself and can do with itself; a defect inside another kind of actor. */
   readonly context: Effect.Effect<LifeOf<M>, never, ActorContext>
 
-  /** The address of the actor whose build or handler runs this. */
+  /** The address of the actor whose build or handler runs this; a defect inside another kind of actor. */
   readonly self: Effect.Effect<ActorRef<M>, never, ActorSystem | ActorContext>
 
   /** True for an address of this kind of actor. */
@@ -220,6 +220,11 @@ export const make = <const Name extends string, const Classes extends ReadonlyAr
     Effect.flatMap(registration(name, build as never, options), (it) =>
       Effect.flatMap(ActorSystem, (system) => Effect.as(system.spawn(it, id), system.ref(name, id)))
     ) as never
+  const context = Effect.flatMap(ActorContext, (life) =>
+    life.actor === name
+      ? Effect.succeed(life as LifeOf<Message.Any>)
+      : Effect.die(new Error(`the context of ${name} was asked for in ${life.actor}/${life.id}: use its own`))
+  )
   const actor: Actor<Name, Message.Any> = {
     name,
     messages,
@@ -234,8 +239,8 @@ export const make = <const Name extends string, const Classes extends ReadonlyAr
     spawn,
     spawnChild: (child, build, options) =>
       Effect.flatMap(ActorContext, (parent) => spawn(`${parent.id}/${child}`, build, options)) as never,
-    context: Effect.map(ActorContext, (life) => life as LifeOf<Message.Any>),
-    self: Effect.flatMap(ActorContext, (context) => ref(context.id)),
+    context,
+    self: Effect.flatMap(context, ({ id }) => ref(id)),
     is: (ref): ref is ActorRef<Message.Any> => ref?.actor === name
   }
   return actor as never

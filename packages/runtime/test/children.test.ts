@@ -113,6 +113,29 @@ describe("an actor that is spawned in the life of another", () => {
     }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
   )
 
+  it.effect("has the context of its own kind of actor only", () =>
+    Effect.gen(function* () {
+      class Ask extends Message.Class<Ask>()("Ask", { success: Schema.Array(Schema.Boolean) }) {}
+      const Other = Actor.make("test/Other", [Ask])
+      const other = yield* Other.spawn("o", {
+        Ask: () =>
+          Effect.map(
+            Effect.forEach(
+              [
+                Effect.asVoid(Other.context),
+                Effect.asVoid(Other.self),
+                Effect.asVoid(Node.context),
+                Effect.asVoid(Node.self)
+              ],
+              Effect.exit
+            ),
+            (exits) => exits.map(Exit.hasDies)
+          )
+      })
+      assert.deepStrictEqual(yield* other.ask(new Ask()), [false, false, true, true])
+    }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
+  )
+
   it.effect("is below its parent in the tree, which says what each does", () =>
     Effect.gen(function* () {
       const { build } = family({

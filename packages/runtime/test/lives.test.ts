@@ -215,12 +215,12 @@ const scenario = (seed: number) =>
         `${at}: ${JSON.stringify(now)}`
       )
     }
-    yield* TestClock.adjust("1 minute")
+    yield* TestClock.adjust("300 millis")
     const closing = yield* Effect.forkChild(
       Effect.andThen(Scope.close(owner, Exit.void), Scope.close(layer, Exit.void)),
       { startImmediately: true }
     )
-    yield* TestClock.adjust("1 minute")
+    yield* TestClock.adjust("300 millis")
     assert.isDefined(closing.pollUnsafe(), `${at}: closing waits for ever`)
     yield* settle
     const waiting = fibers.filter(({ fiber }) => fiber.pollUnsafe() === undefined)
