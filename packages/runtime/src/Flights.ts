@@ -38,7 +38,8 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
       const goesOn = cell.settle(item, exit)
       system.depth--
       if (!goesOn) return
-      if (cell.phase === Phase.waiting && more.fiber === undefined) cell.run()
+      // Busy: a restart that took no time has left the drain to this stack.
+      if (cell.phase === Phase.busy || (cell.phase === Phase.waiting && more.fiber === undefined)) cell.run()
       else if (cell.phase === Phase.idle && flights.size === 0) host.rests(cell)
     }
     land()
