@@ -333,6 +333,30 @@ describe("a re-entrant actor", () => {
     }
   )
 
+  it.effect("goes on after a crash whose restart takes no time, and can be stopped", () => {
+    const done: Array<number> = []
+    const handling = ({ n }: Reenter) =>
+      n < 0
+        ? Effect.andThen(Effect.yieldNow, Effect.die(new Error("crash")))
+        : Effect.sync(() => void done.push(n))
+    const supervision = Supervision.restart({ schedule: Schedule.recurs(5) })
+    return Effect.gen(function* () {
+      const ref = yield* Reentrant.ref("a")
+      assert.strictEqual((yield* Effect.flip(ref.ask(new Reenter({ n: -1 })))).reason._tag, "Parked")
+      const answered = yield* begin(ref.ask(new Reenter({ n: 1 })))
+      yield* settle
+      assert.deepStrictEqual([done, isDone(answered)], [[1], true])
+      yield* Actor.stop(ref)
+      assert.strictEqual((yield* counted).actors, 0)
+    }).pipe(
+      Effect.provide(
+        Reentrant.toLayer(() => ({ Reenter: handling }), { concurrency: 2, supervision }).pipe(
+          Layer.provideMerge(ActorSystem.layer)
+        )
+      )
+    )
+  })
+
   it.effect("is waited for by its layer until all its handlers have ended", () => {
     const done: Array<number> = []
     const gate = Latch.makeUnsafe()
