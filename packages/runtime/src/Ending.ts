@@ -117,6 +117,11 @@ const left = (cell: Cell, event: "Passivated" | "Stopped", exit: Exit.Exit<void,
     cell.refuseWaiters()
     cell.buryQueue(undefined)
   }
+  if (rare !== undefined && cell.queued === 0) {
+    // Timers of the life that has ended may have left withdrawn messages, which must keep nobody waiting.
+    rare.inbox = undefined
+    rare.withdrawn = 0
+  }
   cell.phase = Phase.idle
   cell.admit()
   if (cell.phase === Phase.idle) {
