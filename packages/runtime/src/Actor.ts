@@ -90,7 +90,8 @@ export interface Actor<out Name extends string, in out M extends Message.Any> {
    * Runs one actor of this kind from now on until the scope closes: what libraries use for a worker that they own.
    *
    * It is built at once (in the background), is not passivated, and is found by `ref(id)` too. Once its supervision gives up or the scope
-   * closes it is gone: later messages are dead letters. Spawning an id that runs already is a defect.
+   * closes it is gone: later messages are dead letters. Spawning an id that runs already, spawned or activated by its host, is a
+   * defect; one that still stops is waited for.
    *
    * In the scope of another actor's life (its build, a handler) it becomes a child of that actor: its supervision may escalate to
    * the parent, and it stops before the parent does. In a scope of its own (`Effect.scoped`) it is nobody's child.
@@ -169,6 +170,7 @@ const Lookup = operation<string, string, Effect.Effect<ActorRef<Message.Any>, ne
  *
  * `toMessage` gets how it ended: a success for a stop, the cause where its supervision gave up, `AskError` with `Unhosted` where nobody
  * hosts it (then at once). A restart and a passivation are no end. It watches until the end of the watcher's own life.
+ * A `toMessage` that throws crashes the watcher.
  *
  * ```ts
  * yield* Actor.watch(worker, (exit) => new WorkerStopped())
