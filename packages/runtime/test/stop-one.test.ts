@@ -107,39 +107,42 @@ describe("Actor.stop of a virtual actor", () => {
     }).pipe(withProbes(log, { mailbox: Mailbox.bounded(1) }))
   })
 
-  it.effect("leaves nobody waiting for room that a message of a timer has taken, which ends with its life", () => {
-    class Beat extends Message.Class<Beat>()("Beat", {}) {}
-    class Start extends Message.Class<Start>()("Start", {}) {}
-    class Sum extends Message.Class<Sum>()("Sum", { success: Schema.Int }) {}
-    const Beating = Actor.make("test/Beating", [Beat, Start, Sum])
-    const gate = Latch.makeUnsafe()
-    const build = Effect.map(Beating.context, ({ timers }) => {
-      let beats = 0
-      return Beating.of({
-        Beat: () => Effect.sync(() => void beats++),
-        Start: () => Effect.andThen(timers.periodic("beat", "1 second", new Beat()), gate.await),
-        Sum: () => Effect.sync(() => beats)
+  it.effect(
+    "leaves nobody waiting for room that a message of a timer has taken, which ends with its life",
+    () => {
+      class Beat extends Message.Class<Beat>()("Beat", {}) {}
+      class Start extends Message.Class<Start>()("Start", {}) {}
+      class Sum extends Message.Class<Sum>()("Sum", { success: Schema.Int }) {}
+      const Beating = Actor.make("test/Beating", [Beat, Start, Sum])
+      const gate = Latch.makeUnsafe()
+      const build = Effect.map(Beating.context, ({ timers }) => {
+        let beats = 0
+        return Beating.of({
+          Beat: () => Effect.sync(() => void beats++),
+          Start: () => Effect.andThen(timers.periodic("beat", "1 second", new Beat()), gate.await),
+          Sum: () => Effect.sync(() => beats)
+        })
       })
-    })
-    return Effect.gen(function* () {
-      const ref = yield* Beating.ref("a")
-      yield* ref.tell(new Start())
-      yield* settle
-      const stop = yield* begin(Actor.stop(ref))
-      yield* TestClock.adjust("1 second")
-      const asked = [yield* begin(ref.ask(new Sum())), yield* begin(ref.ask(new Sum()))]
-      gate.openUnsafe()
-      yield* Fiber.join(stop)
-      yield* settle
-      assert.deepStrictEqual(asked.map(isDone), [true, true])
-      assert.strictEqual(yield* Fiber.join(asked[0] as Fiber.Fiber<number>), 0)
-      yield* counted
-    }).pipe(
-      Effect.provide(
-        Beating.toLayer(build, { mailbox: Mailbox.bounded(1) }).pipe(Layer.provideMerge(ActorSystem.layer))
+      return Effect.gen(function* () {
+        const ref = yield* Beating.ref("a")
+        yield* ref.tell(new Start())
+        yield* settle
+        const stop = yield* begin(Actor.stop(ref))
+        yield* TestClock.adjust("1 second")
+        const asked = [yield* begin(ref.ask(new Sum())), yield* begin(ref.ask(new Sum()))]
+        gate.openUnsafe()
+        yield* Fiber.join(stop)
+        yield* settle
+        assert.deepStrictEqual(asked.map(isDone), [true, true])
+        assert.strictEqual(yield* Fiber.join(asked[0] as Fiber.Fiber<number>), 0)
+        yield* counted
+      }).pipe(
+        Effect.provide(
+          Beating.toLayer(build, { mailbox: Mailbox.bounded(1) }).pipe(Layer.provideMerge(ActorSystem.layer))
+        )
       )
-    )
-  })
+    }
+  )
 
   it.effect("goes on when who waits for it is interrupted, and keeps its deadline", () => {
     const log = makeLog()
