@@ -91,7 +91,8 @@ export interface Actor<out Name extends string, in out M extends Message.Any> {
    * Runs one actor of this kind from now on until the scope closes: what libraries use for a worker that they own.
    *
    * It is built at once (in the background), is not passivated, and is found by `ref(id)` too. Once its supervision gives up or the scope
-   * closes it is gone: later messages are dead letters. Spawning an id that runs already is a defect.
+   * closes it is gone: later messages are dead letters. Spawning an id that runs already, spawned or activated by its host, is a
+   * defect; one that still stops is waited for.
    *
    * In the scope of another actor's life (its build, a handler) it becomes a child of that actor: its supervision may escalate to
    * the parent, and it stops before the parent does. In a scope of its own (`Effect.scoped`) it is nobody's child.
@@ -112,10 +113,10 @@ export interface Actor<out Name extends string, in out M extends Message.Any> {
     options?: Options<M>
   ) => Effect.Effect<ActorRef<M>, never, ActorSystem | ActorContext | Scope.Scope | Required<R | Services<H>>>
 
-  /** What the actor whose build or handler runs this knows of itself and can do with itself; only inside this kind of actor. */
+  /** What the actor whose build or handler runs this knows of itself and can do with itself; a defect inside another kind of actor. */
   readonly context: Effect.Effect<LifeOf<M>, never, ActorContext>
 
-  /** The address of the actor whose build or handler runs this. */
+  /** The address of the actor whose build or handler runs this; a defect inside another kind of actor. */
   readonly self: Effect.Effect<ActorRef<M>, never, ActorSystem | ActorContext>
 
   /** True for an address of this kind of actor. */
@@ -169,6 +170,7 @@ const Lookup = operation<string, string, Effect.Effect<ActorRef<Message.Any>, ne
  *
  * `toMessage` gets how it ended: a success for a stop, the cause where its supervision gave up, `AskError` with `Unhosted` where nobody
  * hosts it (then at once). A restart and a passivation are no end. It watches until the end of the watcher's own life.
+ * A `toMessage` that throws crashes the watcher.
  *
  * ```ts
  * yield* Actor.watch(worker, (exit) => new WorkerStopped())
@@ -224,6 +226,11 @@ export const make = <const Name extends string, const Classes extends ReadonlyAr
     Effect.flatMap(registration(name, build as never, options), (it) =>
       Effect.flatMap(ActorSystem, (system) => Effect.as(system.spawn(it, id), system.ref(name, id)))
     ) as never
+  const context = Effect.flatMap(ActorContext, (life) =>
+    life.actor === name
+      ? Effect.succeed(life as LifeOf<Message.Any>)
+      : Effect.die(new Error(`the context of ${name} was asked for in ${life.actor}/${life.id}: use its own`))
+  )
   const actor: Actor<Name, Message.Any> = {
     name,
     messages,
@@ -238,8 +245,8 @@ export const make = <const Name extends string, const Classes extends ReadonlyAr
     spawn,
     spawnChild: (child, build, options) =>
       Effect.flatMap(ActorContext, (parent) => spawn(`${parent.id}/${child}`, build, options)) as never,
-    context: Effect.map(ActorContext, (life) => life as LifeOf<Message.Any>),
-    self: Effect.flatMap(ActorContext, (context) => ref(context.id)),
+    context,
+    self: Effect.flatMap(context, ({ id }) => ref(id)),
     is: (ref): ref is ActorRef<Message.Any> => ref?.actor === name
   }
   return actor as never

@@ -6,7 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { ActorContext } from "./ActorContext.ts"
 import { Ask } from "./Ask.ts"
-import { type AskErrorReason, Stopped } from "./AskError.ts"
+import { type AskErrorReason, Dropped, Stopped } from "./AskError.ts"
 import { activate, crashed } from "./Crash.ts"
 import type { DeadLetterReason } from "./DeadLetter.ts"
 import { depthMax } from "./Depth.ts"
@@ -20,7 +20,7 @@ import { LifeContext } from "./LifeContext.ts"
 import { Mail } from "./Mail.ts"
 import { obey } from "./Obedience.ts"
 import { Phase } from "./Phase.ts"
-import { allOf, countQueued, nextOf, type Order, Rare } from "./Rare.ts"
+import { allOf, countQueued, nextOf, type Order, Rare, shiftSent, withdrawn } from "./Rare.ts"
 import type { HandlerTable } from "./Registration.ts"
 import { isStashed, stash } from "./Stash.ts"
 import { type Started, Stretch, worthwhile } from "./Stretch.ts"
@@ -120,8 +120,20 @@ export class Cell {
     if (phase === Phase.idle) this.schedule()
   }
 
+  /** Puts the message whose turn is to come back into the inbox, at its head: others go before it. */
+  putBack(): void {
+    if (this.phase !== Phase.scheduled || this.current === undefined) return
+    const { more } = this
+    more.inbox ??= makeInbox(this.host.registration.mailbox)
+    const inbox = more.draining ?? more.inbox
+    // With ranks it has never left the inbox.
+    if (inbox instanceof Mail) inbox.unshift(this.current)
+    this.current = undefined
+  }
+
   /** Accepts a message ahead of the inbox, whatever room there is. */
   pushInFront(item: Item): void {
+    this.putBack()
     const { more } = this
     more.front ??= new Mail()
     more.front.push(item)
@@ -138,6 +150,18 @@ export class Cell {
     more.inbox.push(due)
     this.host.system.sent++
     if (this.phase === Phase.idle) this.schedule()
+  }
+
+  /** Makes dead letters of the oldest messages until there is room for one more. */
+  dropOldest(): void {
+    while (this.waiting >= this.host.capacity) {
+      // The first message of an actor that was idle is not in the inbox.
+      const first = this.phase === Phase.scheduled ? this.current : undefined
+      if (first !== undefined) this.current = undefined
+      const oldest = first ?? (this.rare === undefined ? undefined : shiftSent(this.rare, this.rare.inbox))
+      if (oldest === undefined) return
+      if (oldest !== withdrawn) this.bury(oldest, "dropped", new Dropped({}), undefined)
+    }
   }
 
   /** Takes a message back that a timer sent and that still waits: as if it had never been sent. */

@@ -117,7 +117,6 @@ const activated = (cell: Cell, exit: Exit.Exit<HandlerTable, unknown>): boolean 
 const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>): boolean => {
   cell.phase = Phase.restarting
   cell.more.backoff ??= new Backoff()
-  cell.host.undrained(cell)
   const fiber = Effect.runForkWith(cell.host.registration.context)(rebuild(cell, directive, cause))
   const done = (exit: Exit.Exit<"built" | "stop" | "escalate">): boolean =>
     exit._tag === "Success"
@@ -129,6 +128,8 @@ const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>):
     return done(exit)
   }
   cell.goOnWith(fiber, Phase.restarting, done)
+  // Last: a stop that waits for nothing else ends this actor on this very stack, and interrupts the fiber.
+  cell.host.undrained(cell)
   return false
 }
 
@@ -148,8 +149,13 @@ const rebuild = (
     let directive = first
     let cause = crash
     for (;;) {
-      yield* groundAll(cell)
-      yield* closeLife(cell, Exit.failCause(cause))
+      // A stop that interrupts this waits until the life has ended.
+      yield* Effect.uninterruptible(
+        Effect.andThen(
+          groundAll(cell),
+          Effect.suspend(() => closeLife(cell, Exit.failCause(cause)))
+        )
+      )
       unstashAll(cell)
       const nowMillis = system.clock.currentTimeMillisUnsafe()
       const delay = directive._tag === "Restart" ? yield* backoff.next(directive, nowMillis, cause) : atOnce

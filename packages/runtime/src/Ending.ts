@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import type { Cell } from "./Cell.ts"
 import { isDomainFailure } from "./DomainFailure.ts"
 import { groundAll } from "./Flights.ts"
-import type { Inbox } from "./Inbox.ts"
+import { Mail } from "./Mail.ts"
 import { Phase } from "./Phase.ts"
 import { unstashAll } from "./Stash.ts"
 
@@ -66,6 +66,7 @@ export const leave = (
 ): void => {
   const { host } = cell
   cell.phase = Phase.closing
+  host.busy(cell)
   host.undrained(cell)
   if (event === "Stopped") cell.buryQueue(cause)
   const { children, flights } = cell.rare ?? {}
@@ -116,6 +117,11 @@ const left = (cell: Cell, event: "Passivated" | "Stopped", exit: Exit.Exit<void,
     cell.refuseWaiters()
     cell.buryQueue(undefined)
   }
+  if (rare !== undefined && cell.queued === 0) {
+    // Timers of the life that has ended may have left withdrawn messages, which must keep nobody waiting.
+    rare.inbox = undefined
+    rare.withdrawn = 0
+  }
   cell.phase = Phase.idle
   cell.admit()
   if (cell.phase === Phase.idle) {
@@ -152,20 +158,11 @@ export const end = (cell: Cell): Effect.Effect<void> =>
         // A drain on this very stack goes first.
         return Effect.andThen(Effect.yieldNow, end(cell))
       case Phase.closing:
-        return untilLeft(cell)
+        return untilLeft(cell).await
       default:
         return ending(cell, fiber, phase === Phase.waiting)
     }
   })
-
-/** Waits until this life has ended, its finalizers included. */
-const untilLeft = (cell: Cell): Effect.Effect<void> => {
-  const { more } = cell
-  const gone = Latch.makeUnsafe()
-  more.onLeft ??= []
-  more.onLeft.push(() => gone.openUnsafe())
-  return gone.await
-}
 
 const ending = (
   cell: Cell,
@@ -173,6 +170,7 @@ const ending = (
   handling: boolean
 ): Effect.Effect<void> => {
   cell.phase = Phase.closing
+  cell.host.busy(cell)
   cell.host.undrained(cell)
   const grounding = groundAll(cell)
   return Effect.gen(function* () {
@@ -203,21 +201,33 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
     const { more, phase } = cell
     if (phase === Phase.dead) return Effect.void
     const gone = untilLeft(cell)
-    if (phase === Phase.closing) return gone
-    if (phase === Phase.idle && cell.handlersRunning === 0) {
-      leave(cell, "Stopped", Exit.void, undefined)
-      return gone
+    if (phase === Phase.closing) return gone.await
+    if (phase === Phase.idle) {
+      if (cell.handlersRunning === 0) {
+        leave(cell, "Stopped", Exit.void, undefined)
+        return gone.await
+      }
+      // It waits for them, and begins no other.
+      cell.phase = Phase.waiting
     }
     if (more.draining === undefined) {
-      more.draining = more.inbox ?? nothing
+      more.draining = more.inbox ?? new Mail()
       more.sorts = true
       more.inbox = undefined
       cell.admit()
     }
     if (!cell.drains || drainMillis <= 0) return end(cell)
-    return Effect.timeoutOption(gone, drainMillis).pipe(
-      Effect.flatMap((result) => (result._tag === "None" ? end(cell) : Effect.void))
+    return Effect.timeoutOption(gone.await, drainMillis).pipe(
+      // The next life is none of its business.
+      Effect.flatMap(() => (gone.isOpen() ? Effect.void : end(cell)))
     )
   })
 
-const nothing: Inbox = { length: 0, push: () => undefined, shift: () => undefined }
+/** Open once this life has ended. */
+const untilLeft = (cell: Cell): Latch.Latch => {
+  const { more } = cell
+  const gone = Latch.makeUnsafe()
+  more.onLeft ??= []
+  more.onLeft.push(() => gone.openUnsafe())
+  return gone
+}

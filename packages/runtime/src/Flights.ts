@@ -37,15 +37,21 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
       system.depth++
       const goesOn = cell.settle(item, exit)
       system.depth--
-      if (!goesOn) return
-      if (cell.phase === Phase.waiting && more.fiber === undefined) cell.run()
-      else if (cell.phase === Phase.idle && flights.size === 0) host.rests(cell)
+      if (goesOn) landed(cell, flights)
     }
     land()
   })
   if (flights.size < host.concurrency) return true
   cell.phase = Phase.waiting
   return false
+}
+
+/** The drain goes on where it waited for a handler that has landed. */
+const landed = (cell: Cell, flights: Flights): void => {
+  const { phase } = cell
+  // Busy: a restart that took no time has left the drain to this stack.
+  if (phase === Phase.busy || (phase === Phase.waiting && cell.more.fiber === undefined)) cell.run()
+  else if (phase === Phase.idle && flights.size === 0) cell.host.rests(cell)
 }
 
 /** Interrupts the handlers that still run and settles all; the messages of the interrupted are dead letters. */

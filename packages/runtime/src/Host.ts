@@ -48,8 +48,8 @@ export class Host {
   /** What a stop still waits for. */
   private draining: { readonly cells: Set<Cell>; readonly done: () => void } | undefined = undefined
   private readonly scope: Scope.Closeable
-  /** Open once every actor has ended. */
-  private readonly ended = Latch.makeUnsafe()
+  /** Open once every actor has ended and the system has forgotten the host. */
+  readonly ended = Latch.makeUnsafe()
 
   /** It stops when `scope` closes, and `close` closes it. */
   constructor(
@@ -134,7 +134,7 @@ export class Host {
 
   /** The cell has nothing to do. */
   rests(cell: Cell): void {
-    this.undrained(cell)
+    if (this.draining !== undefined && cell.handlersRunning === 0) this.undrained(cell)
     if (!this.sorted || !this.accepting || cell.idle !== undefined) return
     // It waits for more than messages.
     if (cell.queued > 0 || (cell.rare?.children?.size ?? 0) > 0) return
@@ -234,7 +234,7 @@ export class Host {
         return Effect.forEach(rest, end, { concurrency: "unbounded", discard: true })
       })
     )
-  }).pipe(Effect.ensuring(Effect.sync(() => this.ended.openUnsafe())))
+  })
 }
 
 /** A sibling of an actor that crashed. */

@@ -1,5 +1,7 @@
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { LifeOf } from "./ActorContext.ts"
 import type { ActorRef, AnyRef } from "./ActorRef.ts"
@@ -63,11 +65,27 @@ export class LifeContext implements LifeOf<Message.Any> {
     return (ref, toMessage) =>
       Effect.suspend(() => {
         const { system } = this.cell.host
+        // Its own: a life that watches many keeps nothing of those that have ended.
+        const scope = Scope.forkUnsafe(this.scope)
         const unwatch = system.watch(ref.actor, ref.id, (exit) => {
-          if (this.isCurrent) this.cell.pushInFront(toMessage(exit))
+          Scope.closeUnsafe(scope, Exit.void)
+          if (this.isCurrent) this.notice(toMessage, exit)
         })
-        return Scope.addFinalizer(this.scope, Effect.sync(unwatch))
+        return Scope.addFinalizer(scope, Effect.sync(unwatch))
       })
+  }
+
+  /** Tells of the end of a watched actor. */
+  private notice(
+    toMessage: (exit: Exit.Exit<void, unknown>) => Message.Any,
+    exit: Exit.Exit<void, unknown>
+  ): void {
+    // It is the user's code, and no affair of the actor that has ended.
+    try {
+      this.cell.pushInFront(toMessage(exit))
+    } catch (defect) {
+      this.cell.give({ _tag: "Crash", cause: Cause.die(defect) })
+    }
   }
 
   get stop(): Effect.Effect<void> {

@@ -106,12 +106,10 @@ const overflow = (cell: Cell, item: Item): Cell | undefined => {
       cell.host.system.sent++
       cell.bury(item, "dropped", new Dropped({}), undefined)
       return undefined
-    case "Sliding": {
-      const oldest = cell.rare?.inbox?.shift()
-      if (oldest !== undefined) cell.bury(oldest, "dropped", new Dropped({}), undefined)
+    case "Sliding":
+      cell.dropOldest()
       cell.push(item)
       return undefined
-    }
     default:
       return cell
   }

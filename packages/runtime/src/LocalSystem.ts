@@ -75,8 +75,13 @@ export class LocalSystem {
   private turnsCome = false
 
   hostOf(actor: string, id: string): Host | undefined {
-    const host = this.spawned.get(actor)?.get(id) ?? this.hosts.get(actor)
+    const host = this.runningHost(actor, id)
     return host?.accepting === true ? host : undefined
+  }
+
+  /** Also one that stops and takes no more messages. */
+  private runningHost(actor: string, id: string): Host | undefined {
+    return this.spawned.get(actor)?.get(id) ?? this.hosts.get(actor)
   }
 
   ref(actor: string, id: string): ActorRef<Message.Any> {
@@ -175,7 +180,7 @@ export class LocalSystem {
         return ids
       }
       return Effect.map(this.start(ids, id, registration, parent, scope), (host) => {
-        // In a scope that is closed already it has ended before it began.
+        // A scope that is closed already has ended it.
         if (host.accepting) host.cell(id).schedule()
       })
     })
@@ -188,16 +193,25 @@ export class LocalSystem {
     parent: Cell | undefined,
     scope: Scope.Scope
   ): Effect.Effect<Host> {
-    return Effect.uninterruptible(
+    return Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
         const hosts = among()
-        if (hosts.get(key)?.accepting === true) {
+        const before = hosts.get(key)
+        const isVirtual = hosts === this.hosts
+        // Its host may have activated it before.
+        const runs = !isVirtual && this.hosts.get(registration.actor)?.find(key) !== undefined
+        if (before?.accepting === true || runs) {
           return Effect.die(
             new Error(`actor ${registration.actor} runs already; close the scope or layer that runs it first`)
           )
         }
+        // Never two at the same time.
+        if (before !== undefined) {
+          const again = Effect.suspend(() => this.start(among, key, registration, parent, scope))
+          return Effect.andThen(restore(before.ended.await), again)
+        }
         const own = Scope.forkUnsafe(scope)
-        const host = new Host(this, registration, { virtual: hosts === this.hosts, parent, scope: own })
+        const host = new Host(this, registration, { virtual: isVirtual, parent, scope: own })
         hosts.set(key, host)
         if (parent !== undefined) {
           parent.more.children ??= new Set()
@@ -212,8 +226,9 @@ export class LocalSystem {
           if (host.virtual) this.watchers.endedAll(registration.actor)
           if (parent?.rare?.children?.delete(host) === true && parent.phase === Phase.idle)
             parent.host.rests(parent)
+          host.ended.openUnsafe()
         })
-        return Effect.as(Scope.addFinalizer(own, Effect.andThen(host.stop, gone)), host)
+        return Effect.as(Scope.addFinalizer(own, Effect.ensuring(host.stop, gone)), host)
       })
     )
   }
@@ -243,7 +258,7 @@ export class LocalSystem {
 
   /** Calls `onEnd` once the actor has stopped; at once where nobody hosts it. The answer takes that back. */
   watch(actor: string, id: string, onEnd: (exit: Exit.Exit<void, unknown>) => void): () => void {
-    if (this.hostOf(actor, id) === undefined) {
+    if (this.runningHost(actor, id) === undefined) {
       const reason = new Unhosted({})
       onEnd(Exit.fail(new AskError({ reason, actor, id, messageTag: "watch" })))
       return () => undefined
@@ -259,7 +274,7 @@ export class LocalSystem {
   /** Stops one actor in peace, its children before it; nothing to do where none is in memory. */
   stop(actor: string, id: string): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const host = this.hostOf(actor, id)
+      const host = this.runningHost(actor, id)
       const cell = host?.find(id)
       if (host === undefined || cell === undefined) return Effect.void
       // An actor that would wait for itself.

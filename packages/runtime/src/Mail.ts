@@ -16,6 +16,14 @@ export class Mail<T> {
     this.items[(this.head + this.length++) & (this.items.length - 1)] = item
   }
 
+  /** Puts an item before all others. */
+  unshift(item: T): void {
+    if (this.length === this.items.length) this.grow()
+    this.head = (this.head - 1) & (this.items.length - 1)
+    this.items[this.head] = item
+    this.length++
+  }
+
   shift(): T | undefined {
     if (this.length === 0) return undefined
     const { head, items } = this

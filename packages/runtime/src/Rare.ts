@@ -72,9 +72,11 @@ export function* allOf(rare: Rare, mail: Pick<Inbox, "shift"> | undefined): Iter
   }
 }
 
-const withdrawn = Symbol("withdrawn")
+/** Stands for a message that was withdrawn. */
+export const withdrawn = Symbol("withdrawn")
 
-const shiftSent = (
+/** Takes the oldest message out of `mail`; `withdrawn` where it was taken back before. */
+export const shiftSent = (
   rare: Rare,
   mail: Pick<Inbox, "shift"> | undefined
 ): Item | typeof withdrawn | undefined => {

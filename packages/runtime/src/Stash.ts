@@ -29,6 +29,7 @@ export const stash = (cell: Cell, item: Item): true => {
 export const unstashAll = (cell: Cell): void => {
   const { rare } = cell
   if (rare?.stash === undefined || rare.stash.length === 0) return
+  cell.putBack()
   const { front, stash } = rare
   for (let item = front?.shift(); item !== undefined; item = front?.shift()) stash.push(item)
   rare.front = stash

@@ -1,11 +1,15 @@
 import { assert, it } from "@effect/vitest"
 import {
   Actor,
+  type ActorContext,
   type ActorRef,
-  type ActorSystem,
+  ActorSystem,
+  type AnyRef,
   type AskError,
   EventSourced,
   type Journal,
+  type LifeOf,
+  Mailbox,
   Message
 } from "@troupe/runtime"
 import * as Context from "effect/Context"
@@ -100,6 +104,102 @@ export const requirements = () => {
 
   const ref = Account.ref("a")
   same<typeof ref, Effect.Effect<ActorRef<Deposit | Withdraw>, never, ActorSystem>>(true)
+}
+
+const closed = {
+  Deposit: ({ amount }: Deposit) => ok(amount),
+  Withdraw: ({ amount }: Withdraw) => ok(amount)
+}
+
+export const contexts = (other: AnyRef) =>
+  Effect.gen(function* () {
+    const context = yield* Account.context
+    same<typeof context, LifeOf<Deposit | Withdraw>>(true)
+    const withdraw = new Withdraw({ amount: 1 })
+    yield* context.self.tell(withdraw)
+    yield* context.timers.single("key", "1 second", withdraw)
+    yield* context.watch(other, () => withdraw)
+    yield* context.pipeToSelf(Effect.succeed(1), (exit) => (exit._tag === "Success" ? withdraw : withdraw))
+    // @ts-expect-error a foreign message
+    yield* context.self.tell(new Ping())
+    // @ts-expect-error a foreign message
+    yield* context.timers.single("key", "1 second", new Ping())
+    // @ts-expect-error a foreign message
+    yield* context.timers.periodic("key", "1 second", new Ping())
+    // @ts-expect-error a foreign message
+    yield* context.watch(other, () => new Ping())
+    // @ts-expect-error a foreign message
+    yield* context.pipeToSelf(Effect.succeed(1), () => new Ping())
+    yield* context.become(closed)
+    // @ts-expect-error a handler is missing
+    yield* context.become({ Deposit: closed.Deposit })
+    // @ts-expect-error a wrong answer
+    yield* context.become({ ...closed, Deposit: () => Effect.succeed("much") })
+    // @ts-expect-error the context of another protocol
+    const life: LifeOf<Ping> = context
+    return life
+  })
+
+export const becoming = () => {
+  const becomes = Account.toLayer(
+    Effect.map(Account.context, (context) =>
+      Account.of({
+        Deposit: ({ amount }) =>
+          Effect.as(
+            context.become({
+              Deposit: (message) => Effect.map(Rates, (rates) => rates.of(message.amount)),
+              Withdraw: closed.Withdraw
+            }),
+            amount
+          ),
+        Withdraw: closed.Withdraw
+      })
+    )
+  )
+  same<typeof becomes, Layer.Layer<never, never, ActorSystem | Rates>>(true)
+}
+
+export const mailboxes = () => {
+  // The rank's message is of the actor's protocol, without a word.
+  Account.toLayer(closed, {
+    mailbox: Mailbox.priority(8, (message) => (message._tag === "Deposit" ? message.amount : 0))
+  })
+  // One that ranks any message ranks these too.
+  Account.toLayer(closed, { mailbox: Mailbox.priority(8, (message: Message.Any) => message._tag.length) })
+  // @ts-expect-error a rank of another protocol
+  Account.toLayer(closed, { mailbox: Mailbox.priority(8, (message: Ping) => message._tag.length) })
+  // @ts-expect-error a rank that leaves messages out
+  return Account.spawn("a", closed, { mailbox: Mailbox.priority(8, (message: Deposit) => message.amount) })
+}
+
+export const builds = () => {
+  const plain = Account.toLayer(() => closed)
+  same<typeof plain, Layer.Layer<never, never, ActorSystem>>(true)
+  const served = Account.toLayer(() => ({
+    ...closed,
+    Deposit: ({ amount }: Deposit) => Effect.map(Rates, (rates) => rates.of(amount))
+  }))
+  same<typeof served, Layer.Layer<never, never, ActorSystem | Rates>>(true)
+  // @ts-expect-error a handler is missing
+  Account.toLayer(() => ({ Deposit: closed.Deposit }))
+  // @ts-expect-error a wrong answer
+  const wrong = Account.spawn("a", () => ({ ...closed, Deposit: () => Effect.succeed("much") }))
+  const child = Account.spawnChild("kid", () => closed)
+  same<
+    typeof child,
+    Effect.Effect<ActorRef<Deposit | Withdraw>, never, ActorSystem | ActorContext | Scope.Scope>
+  >(true)
+  return wrong
+}
+
+export const narrowed = (ref: AnyRef | undefined) => {
+  const withdraw = new Withdraw({ amount: 1 })
+  // @ts-expect-error what it understands is not known
+  const blind = ref?.tell(withdraw)
+  if (!Account.is(ref)) return blind
+  same<typeof ref, ActorRef<Deposit | Withdraw>>(true)
+  // @ts-expect-error a foreign message
+  return [ref.tell(withdraw), ref.tell(new Ping())]
 }
 
 export const names = () => {
@@ -212,6 +312,14 @@ export const upcasters = () => {
   const reader = EventSourced.decodeEvents({ events: [Deposited], upcasters: [first] })
   return [inline, unfinished, reversed, wrong, partly, field, reader]
 }
+it.effect("an address is of its own kind of actor only", () =>
+  Effect.gen(function* () {
+    const account = yield* Account.ref("a")
+    assert.isTrue(Account.is(account))
+    assert.isFalse(Actor.make("bank/Other", [Deposit]).is(account))
+    assert.isFalse(Account.is(undefined))
+  }).pipe(Effect.provide(ActorSystem.layer))
+)
 
 it("a message carries its tag, and its class the schemas of the answer", () => {
   const deposit = new Deposit({ id: "d", amount: 2 })

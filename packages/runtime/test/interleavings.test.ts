@@ -10,6 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
+import { dice } from "./dice.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", {}) {}
 class Step extends Message.Class<Step>()("Step", {
@@ -38,17 +39,6 @@ const kinds: ReadonlyArray<Kind> = [
   "askOn",
   "stop"
 ]
-
-/** Numbers in [0, n) from a seed. Source: mulberry32, public domain. */
-const dice = (seed: number) => {
-  let state = Math.imul(seed, 0x9e3779b1) >>> 0
-  return (n: number): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % n
-  }
-}
 
 /**
  * One seed: random actors, senders, crashes, interruptions, passivations and stops, in a random order of all their steps; every

@@ -3,6 +3,7 @@ import { Actor, ActorSystem, Message, Supervision } from "@troupe/runtime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -97,6 +98,41 @@ describe("closing the layer of actors", () => {
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual((yield* Fiber.join(asker)).reason._tag, "Stopped")
       assert.deepStrictEqual(log.lives, ["built", "closed"])
+    }).pipe(Effect.provide(ActorSystem.layer))
+  )
+
+  it.effect("does not build an actor anew that crashes while it drains", () =>
+    Effect.gen(function* () {
+      class Break extends Message.Class<Break>()("Break", {}) {}
+      const Breaking = Actor.make("test/Breaking", [Break])
+      const log: Array<string> = []
+      const breaks = Latch.makeUnsafe()
+      const finalizes = Latch.makeUnsafe()
+      const scope = yield* Scope.make()
+      yield* Layer.build(
+        Breaking.toLayer(
+          Effect.gen(function* () {
+            log.push("built")
+            yield* Effect.addFinalizer(() =>
+              Effect.andThen(
+                finalizes.await,
+                Effect.sync(() => log.push("closed"))
+              )
+            )
+            return Breaking.of({ Break: () => Effect.andThen(breaks.await, Effect.die(new Error("breaks"))) })
+          }),
+          { supervision: Supervision.restart({ schedule: Schedule.spaced(0) }) }
+        )
+      ).pipe(Scope.provide(scope))
+      yield* (yield* Breaking.ref("a")).tell(new Break())
+      yield* settle
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      breaks.openUnsafe()
+      yield* TestClock.adjust("1 minute")
+      assert.isUndefined(closing.pollUnsafe())
+      finalizes.openUnsafe()
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(log, ["built", "closed"])
     }).pipe(Effect.provide(ActorSystem.layer))
   )
 
