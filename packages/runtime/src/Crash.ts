@@ -103,10 +103,10 @@ const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>):
   cell.more.backoff ??= new Backoff()
   cell.host.undrained(cell)
   const fiber = Effect.runForkWith(cell.host.registration.context)(rebuild(cell, directive, cause))
-  const done = (exit: Exit.Exit<"built" | "stop" | "escalate">): boolean =>
-    exit._tag === "Success"
-      ? exit.value === "built" || giveUp(cell, cause, exit.value === "escalate")
-      : giveUp(cell, exit.cause, false)
+  const done = (exit: Exit.Exit<"built" | Surrender>): boolean => {
+    if (exit._tag === "Failure") return giveUp(cell, exit.cause, false)
+    return exit.value === "built" || giveUp(cell, exit.value.cause, exit.value.escalates)
+  }
   const exit = fiber.pollUnsafe()
   if (exit !== undefined) {
     cell.phase = Phase.busy
@@ -120,40 +120,53 @@ const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>):
 export const renew = (cell: Cell, cause: Cause.Cause<unknown>): boolean =>
   restart(cell, { _tag: "Resume" }, cause)
 
-/** Says `built` once the state is built anew, else what to do because the supervision has no more restarts. */
+/** The supervision has no more restarts. */
+interface Surrender {
+  readonly escalates: boolean
+  /** What it could not get over: the crash, or the last build that failed. */
+  readonly cause: Cause.Cause<unknown>
+}
+
+/** Says `built` once the state is built anew. */
 const rebuild = (
   cell: Cell,
   first: Directive,
   crash: Cause.Cause<unknown>
-): Effect.Effect<"built" | "stop" | "escalate"> =>
+): Effect.Effect<"built" | Surrender> =>
   Effect.gen(function* () {
     const { registration, system } = cell.host
     const backoff = cell.more.backoff as Backoff
     let directive = first
     let cause = crash
     for (;;) {
-      yield* groundAll(cell)
-      yield* closeLife(cell, Exit.failCause(cause))
+      // A stop that interrupts a restart waits for this: finalizers always run.
+      const exit = Exit.failCause(cause)
+      yield* Effect.uninterruptible(Effect.andThen(groundAll(cell), Effect.suspend(() => closeLife(cell, exit))))
       unstashAll(cell)
       const nowMillis = system.clock.currentTimeMillisUnsafe()
       const delay = directive._tag === "Restart" ? yield* backoff.next(directive, nowMillis, cause) : atOnce
-      if (Option.isNone(delay)) return directive._tag === "Restart" ? directive.otherwise : "stop"
+      if (Option.isNone(delay)) {
+        return { escalates: directive._tag === "Restart" && directive.otherwise === "escalate", cause }
+      }
       if (directive._tag === "Restart") {
         yield* Effect.logWarning(`actor ${registration.actor}/${cell.id} crashed and restarts`, cause)
       }
       yield* Effect.sleep(delay.value)
-      const exit = yield* Effect.exit(buildAgain(cell))
-      if (exit._tag === "Success") {
-        cell.handlers = exit.value
+      // What the life that is over was to crash of: its children's escalations, and crashes of siblings. A stop stands.
+      const { more } = cell
+      if (more.order !== undefined && more.order._tag !== "Stop") more.order = undefined
+      const built = yield* Effect.exit(buildAgain(cell))
+      if (built._tag === "Success") {
+        cell.handlers = built.value
         backoff.restarted(system.clock.currentTimeMillisUnsafe())
         cell.host.restarts++
         if (system.inspection.active) system.inspect("Restarted", cell, { restarts: backoff.restarts })
         return "built" as const
       }
-      inspectFailure(cell, exit.cause, undefined, 0)
-      cause = exit.cause
+      inspectFailure(cell, built.cause, undefined, 0)
+      cause = built.cause
       directive = directiveOf(registration.supervision, cause)
-      if (directive._tag !== "Restart") return directive._tag === "Escalate" ? "escalate" : "stop"
+      if (directive._tag !== "Restart") return { escalates: directive._tag === "Escalate", cause }
     }
   })
 
