@@ -101,7 +101,6 @@ const activated = (cell: Cell, exit: Exit.Exit<HandlerTable, unknown>): boolean 
 const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>): boolean => {
   cell.phase = Phase.restarting
   cell.more.backoff ??= new Backoff()
-  cell.host.undrained(cell)
   const fiber = Effect.runForkWith(cell.host.registration.context)(rebuild(cell, directive, cause))
   const done = (exit: Exit.Exit<"built" | Surrender>): boolean => {
     if (exit._tag === "Failure") return giveUp(cell, exit.cause, false)
@@ -113,6 +112,8 @@ const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>):
     return done(exit)
   }
   cell.goOnWith(fiber, Phase.restarting, done)
+  // Now there is a fiber to interrupt: a stop that waits goes on at once, on this stack.
+  cell.host.undrained(cell)
   return false
 }
 

@@ -64,9 +64,19 @@ export const leave = (
   exit: Exit.Exit<void, unknown>,
   cause: Cause.Cause<unknown> | undefined
 ): void => {
+  close(cell, event, exit, cause)
+  // A stop that waits goes on at once, on this stack: only now it finds what there is to wait for.
+  cell.host.undrained(cell)
+}
+
+const close = (
+  cell: Cell,
+  event: "Passivated" | "Stopped",
+  exit: Exit.Exit<void, unknown>,
+  cause: Cause.Cause<unknown> | undefined
+): void => {
   const { host } = cell
   cell.phase = Phase.closing
-  host.undrained(cell)
   if (event === "Stopped") cell.buryQueue(cause)
   const { children, flights } = cell.rare ?? {}
   const nothingToClose =
@@ -144,7 +154,6 @@ export const endNow = (cell: Cell): boolean => {
 export const end = (cell: Cell): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { phase } = cell
-    const fiber = cell.rare?.fiber
     switch (phase) {
       case Phase.dead:
         return Effect.void
@@ -152,11 +161,20 @@ export const end = (cell: Cell): Effect.Effect<void> =>
         // A drain on this very stack goes first.
         return Effect.andThen(Effect.yieldNow, end(cell))
       case Phase.closing:
-        return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.await(fiber))
+        return untilLeft(cell)
       default:
-        return ending(cell, fiber, phase === Phase.waiting)
+        return ending(cell, cell.rare?.fiber, phase === Phase.waiting)
     }
   })
+
+/** Waits for the end of a life that ends already. */
+const untilLeft = (cell: Cell): Effect.Effect<void> => {
+  const gone = Latch.makeUnsafe()
+  const { more } = cell
+  more.onLeft ??= []
+  more.onLeft.push(() => gone.openUnsafe())
+  return gone.await
+}
 
 const ending = (
   cell: Cell,
@@ -193,13 +211,11 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
   Effect.suspend(() => {
     const { more, phase } = cell
     if (phase === Phase.dead) return Effect.void
-    const gone = Latch.makeUnsafe()
-    more.onLeft ??= []
-    more.onLeft.push(() => gone.openUnsafe())
-    if (phase === Phase.closing) return gone.await
+    const left = untilLeft(cell)
+    if (phase === Phase.closing) return left
     if (phase === Phase.idle && cell.handlersRunning === 0) {
       leave(cell, "Stopped", Exit.void, undefined)
-      return gone.await
+      return left
     }
     if (more.draining === undefined) {
       more.draining = more.inbox ?? nothing
@@ -208,7 +224,7 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
       cell.admit()
     }
     if (!cell.drains || drainMillis <= 0) return end(cell)
-    return Effect.timeoutOption(gone.await, drainMillis).pipe(
+    return Effect.timeoutOption(left, drainMillis).pipe(
       Effect.flatMap((result) => (result._tag === "None" ? end(cell) : Effect.void))
     )
   })

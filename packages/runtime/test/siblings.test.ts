@@ -232,3 +232,65 @@ describe("a restart", () => {
     }).pipe(Effect.provide(ActorSystem.layer))
   )
 })
+
+describe("the end of a host", () => {
+  it.effect("waits for the finalizers of an actor that ends already, and closes no life twice", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const gate = Latch.makeUnsafe()
+      const scope = yield* Scope.make()
+      yield* Layer.build(
+        Scripted.toLayer(
+          Effect.gen(function* () {
+            yield* Effect.addFinalizer(() =>
+              Effect.andThen(
+                gate.await,
+                Effect.sync(() => log.push("closed"))
+              )
+            )
+            return Scripted.of({ Do: () => Effect.never })
+          }),
+          { drain: 0 }
+        )
+      ).pipe(Scope.provide(scope))
+      const ref = yield* Scripted.ref("a")
+      yield* ref.tell(new Do({ n: 1 }))
+      yield* settle
+      const stopping = yield* Effect.forkChild(Actor.stop(ref), { startImmediately: true })
+      yield* settle
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* settle
+      assert.isUndefined(closing.pollUnsafe())
+      gate.openUnsafe()
+      yield* Fiber.join(closing)
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(log, ["closed"])
+    }).pipe(Effect.provide(ActorSystem.layer))
+  )
+
+  it.effect("that drains an actor which crashes meanwhile builds no life that nobody ends", () =>
+    Effect.gen(function* () {
+      let open = 0
+      const gate = Latch.makeUnsafe()
+      const scope = yield* Scope.make()
+      yield* Layer.build(
+        Scripted.toLayer(
+          Effect.gen(function* () {
+            open++
+            yield* Effect.addFinalizer(() => Effect.sync(() => open--))
+            return Scripted.of({ Do: () => Effect.andThen(gate.await, Effect.die("crash")) })
+          }),
+          { supervision: Supervision.restart({ schedule: Schedule.forever }) }
+        )
+      ).pipe(Scope.provide(scope))
+      yield* (yield* Scripted.ref("a")).tell(new Do({ n: 1 }))
+      yield* settle
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      gate.openUnsafe()
+      yield* Fiber.join(closing)
+      yield* settle
+      assert.strictEqual(open, 0)
+      assert.strictEqual((yield* agree(0)).actors, 0)
+    }).pipe(Effect.provide(ActorSystem.layer))
+  )
+})
