@@ -4,6 +4,7 @@ import { Dropped } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
 import type { Item } from "./Envelope.ts"
 import { Mail } from "./Mail.ts"
+import { Phase } from "./Phase.ts"
 
 /** What a handler dies of to say that its message is to be put aside. */
 const signal = new Error("stash: only a handler of an actor may put its message aside")
@@ -31,7 +32,15 @@ export const unstashAll = (cell: Cell): void => {
   if (rare?.stash === undefined || rare.stash.length === 0) return
   const { front, stash } = rare
   for (let item = front?.shift(); item !== undefined; item = front?.shift()) stash.push(item)
+  if (cell.current !== undefined && waitsFirst(cell)) {
+    stash.push(cell.current)
+    cell.current = undefined
+  }
   rare.front = stash
   rare.stash = undefined
   rare.sorts = true
 }
+
+/** True when the cell's current message has just come to an idle actor: no handler has begun with it. */
+const waitsFirst = ({ phase, rare }: Cell): boolean =>
+  phase === Phase.scheduled || (phase === Phase.restarting && (rare?.backoff?.attempts ?? 0) === 0)
