@@ -223,7 +223,11 @@ export class Cell {
     let endMillis = 0
     for (;;) {
       if (this.rare?.order !== undefined && !obey(this)) break
-      if (this.handlers === undefined && !activate(this)) break
+      if (this.handlers === undefined) {
+        if (!activate(this)) break
+        // The build may have ordered a stop.
+        if (this.rare?.order !== undefined) continue
+      }
       if (budget < lookAt) {
         lookAt = budget - costBetweenLooks
         const nowMillis = system.clock.currentTimeMillisUnsafe()

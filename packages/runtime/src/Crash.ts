@@ -86,7 +86,7 @@ export const activate = (cell: Cell): boolean => {
 const activated = (cell: Cell, exit: Exit.Exit<HandlerTable, unknown>): boolean => {
   const { system } = cell.host
   if (exit._tag === "Success") {
-    cell.handlers = exit.value
+    begins(cell, exit.value)
     if (system.inspection.active) system.inspect("Spawned", cell, cell.host.spawnedBy)
     return true
   }
@@ -95,6 +95,13 @@ const activated = (cell: Cell, exit: Exit.Exit<HandlerTable, unknown>): boolean 
   return directive._tag === "Restart"
     ? restart(cell, directive, exit.cause)
     : giveUp(cell, exit.cause, directive._tag === "Escalate")
+}
+
+/** The handlers are built; the build itself may have become something else. */
+const begins = (cell: Cell, built: HandlerTable): void => {
+  const became = cell.rare?.built
+  cell.handlers = became ?? built
+  if (became !== undefined) cell.more.built = built
 }
 
 /** Ends this life, waits as the schedule says, and builds the next; the mailbox stays as it is. */
@@ -158,7 +165,7 @@ const rebuild = (
       if (more.order !== undefined && more.order._tag !== "Stop") more.order = undefined
       const built = yield* Effect.exit(buildAgain(cell))
       if (built._tag === "Success") {
-        cell.handlers = built.value
+        begins(cell, built.value)
         backoff.restarted(system.clock.currentTimeMillisUnsafe())
         cell.host.restarts++
         if (system.inspection.active) system.inspect("Restarted", cell, { restarts: backoff.restarts })

@@ -100,6 +100,11 @@ export class LifeContext implements LifeOf<Message.Any> {
       Effect.sync(() => {
         const { cell } = this
         if (!this.isCurrent) return
+        if (cell.handlers === undefined) {
+          // The build still runs: the two change places when it has ended.
+          cell.more.built = handlers as HandlerTable
+          return
+        }
         cell.more.built ??= cell.handlers
         cell.handlers = handlers as HandlerTable
       })
@@ -109,7 +114,7 @@ export class LifeContext implements LifeOf<Message.Any> {
     return Effect.sync(() => {
       const { rare } = this.cell
       if (!this.isCurrent || rare?.built === undefined) return
-      this.cell.handlers = rare.built
+      if (this.cell.handlers !== undefined) this.cell.handlers = rare.built
       rare.built = undefined
     })
   }

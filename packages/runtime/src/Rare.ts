@@ -39,7 +39,7 @@ export class Rare {
   /** While the actor is being stopped: what came before. The inbox holds what comes for its next life. */
   draining: Inbox | undefined = undefined
   backoff: Backoff | undefined = undefined
-  /** The handlers that the life was built with, while it behaves otherwise. */
+  /** The handlers that the life was built with, while it behaves otherwise; until it is built, those that its build became. */
   built: HandlerTable | undefined = undefined
   children: Set<Host> | undefined = undefined
   timers: Timers | undefined = undefined
