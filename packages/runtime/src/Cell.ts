@@ -399,10 +399,11 @@ export class Cell {
 
   /** Makes dead letters of the messages of this life; of all messages when nobody stops it in peace. */
   buryQueue(cause: Cause.Cause<unknown> | undefined): void {
-    const { current } = this
+    const { current, rare } = this
+    // What timers sent is cancelled with them.
+    rare?.timers?.cancelAllNow()
     this.current = undefined
     if (current !== undefined) this.bury(current, "stopped", new Stopped({}), cause)
-    const { rare } = this
     if (rare === undefined) return
     for (const mail of [rare.front, rare.stash, rare.draining ?? rare.inbox]) {
       for (const item of allOf(rare, mail)) this.bury(item, "stopped", new Stopped({}), cause)

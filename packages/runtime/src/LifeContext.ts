@@ -90,6 +90,8 @@ export class LifeContext implements LifeOf<Message.Any> {
   }
 
   get timers(): Timers {
+    // Those of an old life start nothing.
+    if (!this.isCurrent) return new Timers(this.cell, this.scope)
     const { more } = this.cell
     more.timers ??= new Timers(this.cell, this.scope)
     return more.timers

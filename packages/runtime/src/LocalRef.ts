@@ -13,6 +13,7 @@ import type { LocalSystem } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
 import { operation } from "./Operation.ts"
 import { Phase } from "./Phase.ts"
+import { displace } from "./Rare.ts"
 
 /** A reference into this process; it keeps the cell that it found last. */
 export class LocalRef implements ActorRef<Message.Any> {
@@ -107,8 +108,12 @@ const overflow = (cell: Cell, item: Item): Cell | undefined => {
       cell.bury(item, "dropped", new Dropped({}), undefined)
       return undefined
     case "Sliding": {
-      const oldest = cell.rare?.inbox?.shift()
-      if (oldest !== undefined) cell.bury(oldest, "dropped", new Dropped({}), undefined)
+      const { more } = cell
+      // Timers send whatever room there is, so there may be more than one too many.
+      while (!cell.hasRoom && more.inbox !== undefined && more.inbox.length > 0) {
+        const oldest = displace(more)
+        if (oldest !== undefined) cell.bury(oldest, "dropped", new Dropped({}), undefined)
+      }
       cell.push(item)
       return undefined
     }

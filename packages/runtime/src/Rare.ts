@@ -72,6 +72,12 @@ export function* allOf(rare: Rare, mail: Pick<Inbox, "shift"> | undefined): Iter
   }
 }
 
+/** Takes the oldest message of the inbox to make room; `undefined` where it was withdrawn. */
+export const displace = (rare: Rare): Item | undefined => {
+  const item = shiftSent(rare, rare.inbox)
+  return item === withdrawn ? undefined : item
+}
+
 const withdrawn = Symbol("withdrawn")
 
 const shiftSent = (
@@ -84,6 +90,6 @@ const shiftSent = (
     rare.withdrawn--
     return withdrawn
   }
-  item.taken()
+  item.timer.taken(item)
   return item
 }

@@ -5,6 +5,7 @@ import type { Cell } from "./Cell.ts"
 import type { Item } from "./Envelope.ts"
 import { Mail } from "./Mail.ts"
 import { Phase } from "./Phase.ts"
+import { TimedEnvelope } from "./TimedEnvelope.ts"
 
 /** What a handler dies of to say that its message is to be put aside. */
 const signal = new Error("stash: only a handler of an actor may put its message aside")
@@ -21,8 +22,12 @@ export const stash = (cell: Cell, item: Item): true => {
   if (cell.current === item) cell.current = undefined
   const { more } = cell
   more.stash ??= new Mail()
-  if (more.stash.length < cell.host.registration.stashCapacity) more.stash.push(item)
-  else cell.bury(item, "dropped", new Dropped({}), undefined)
+  if (more.stash.length >= cell.host.registration.stashCapacity) {
+    cell.bury(item, "dropped", new Dropped({}), undefined)
+    return true
+  }
+  more.stash.push(item)
+  if (item instanceof TimedEnvelope) item.timer.putAside(item)
   return true
 }
 
