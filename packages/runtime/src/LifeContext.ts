@@ -122,12 +122,14 @@ export class LifeContext implements LifeOf<Message.Any> {
   }
 
   get pipeToSelf(): LifeOf<Message.Any>["pipeToSelf"] {
-    return (effect, toMessage) =>
-      Effect.exit(effect).pipe(
+    return (effect, toMessage) => {
+      const piped = Effect.exit(effect).pipe(
         Effect.flatMap((exit) => this.self.tell(toMessage(exit))),
         Effect.forkIn(this.scope, { startImmediately: true }),
         Effect.asVoid
       )
+      return Effect.suspend(() => (this.isCurrent ? piped : Effect.void))
+    }
   }
 
   /** False once the life that this belongs to has ended. */
