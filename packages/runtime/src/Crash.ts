@@ -48,8 +48,8 @@ export const crashed = (cell: Cell, item: Item | undefined, cause: Cause.Cause<u
     const parkAfter = directive._tag === "Restart" ? directive.parkAfter : 1
     const limit =
       required === undefined ? parkAfter : required.retry ? Math.max(parkAfter, triesWithoutEffect) : 1
-    // Beside others nothing is tried again.
-    if (item !== undefined && (attempts >= limit || cell.current !== item)) park(cell, item, attempts, cause)
+    // Where others may run beside it nothing is tried again.
+    if (item !== undefined && (attempts >= limit || host.concurrency > 1)) park(cell, item, attempts, cause)
     for (const sibling of host.concerned()) sibling.give({ _tag: "Restart", cause })
     return restart(cell, directive, cause)
   }

@@ -136,6 +136,8 @@ const left = (cell: Cell, event: "Passivated" | "Stopped", exit: Exit.Exit<void,
       host.forget(cell)
     }
   }
+  // It came back, and counts again.
+  if (cell.phase !== Phase.dead) host.makeRoom()
   if (event === "Stopped") system.ended(host.registration.actor, cell.id, exit)
   if (onLeft !== undefined) for (const notify of onLeft) notify()
 }
@@ -182,6 +184,7 @@ const ending = (
   handling: boolean
 ): Effect.Effect<void> => {
   cell.phase = Phase.closing
+  cell.host.leaving++
   cell.host.undrained(cell)
   const grounding = groundAll(cell)
   return Effect.gen(function* () {
@@ -199,6 +202,7 @@ const ending = (
     if (!cell.host.accepting) cell.refuseWaiters()
     cell.buryQueue(undefined)
     yield* closeLife(cell, Exit.void)
+    cell.host.leaving--
     left(cell, "Stopped", Exit.void)
   })
 }
@@ -221,6 +225,8 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
       more.draining = more.inbox ?? nothing
       more.sorts = true
       more.inbox = undefined
+      // What comes from now on must not begin beside its last handlers.
+      if (cell.phase === Phase.idle) cell.phase = Phase.waiting
       cell.admit()
     }
     if (!cell.drains || drainMillis <= 0) return end(cell)

@@ -10,7 +10,15 @@ import { CurrentItem } from "./LifeContext.ts"
 import { Phase } from "./Phase.ts"
 
 /** The handlers of a re-entrant actor that run at the same time. */
-export type Flights = Map<Fiber.Fiber<unknown, unknown>, Item>
+export class Flights {
+  readonly running = new Map<Fiber.Fiber<unknown, unknown>, Item>()
+  /** How many were interrupted and have not ended yet. */
+  landing = 0
+
+  get size(): number {
+    return this.running.size + this.landing
+  }
+}
 
 /**
  * Begins a handler that others may run beside; true when the drain may take another message.
@@ -22,9 +30,9 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
   const fiber = cell.fork(Effect.provideService(effect, CurrentItem, item))
   const exit = fiber.pollUnsafe()
   if (exit !== undefined) return cell.settle(item, exit)
-  more.flights ??= new Map()
+  more.flights ??= new Flights()
   const { flights } = more
-  flights.set(fiber, item)
+  flights.running.set(fiber, item)
   cell.current = undefined
   fiber.addObserver((exit) => {
     const { system } = host
@@ -33,12 +41,13 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
       if (cell.phase === Phase.busy || system.depth >= depthMax)
         return system.dispatcher.scheduleTask(land, 0)
       // A crash or a stop that came before has settled it.
-      if (!flights.delete(fiber)) return
+      if (!flights.running.delete(fiber)) return
       system.depth++
       const goesOn = cell.settle(item, exit)
       system.depth--
       if (!goesOn) return
-      if (cell.phase === Phase.waiting && more.fiber === undefined) cell.run()
+      // Busy: a crash that was treated at once has left the cell to this stack.
+      if (isBusy(cell) || (cell.phase === Phase.waiting && more.fiber === undefined)) cell.run()
       else if (cell.phase === Phase.idle && flights.size === 0) host.rests(cell)
     }
     land()
@@ -48,16 +57,20 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
   return false
 }
 
+const isBusy = ({ phase }: Cell): boolean => phase === Phase.busy
+
 /** Interrupts the handlers that still run and settles all; the messages of the interrupted are dead letters. */
 export const groundAll = (cell: Cell): Effect.Effect<void> => {
   const flights = cell.rare?.flights
-  if (flights === undefined || flights.size === 0) return Effect.void
-  const all = [...flights]
-  flights.clear()
+  if (flights === undefined || flights.running.size === 0) return Effect.void
+  const all = [...flights.running]
+  flights.running.clear()
+  flights.landing += all.length
   return Effect.gen(function* () {
     for (const [fiber] of all) fiber.interruptUnsafe()
     for (const [fiber, item] of all) {
       const exit: Exit.Exit<unknown, unknown> = yield* Fiber.await(fiber)
+      flights.landing--
       if (exit._tag === "Success" || isDomainFailure(exit.cause)) cell.settle(item, exit)
       else cell.bury(item, "stopped", new Stopped({}), exit.cause)
     }
