@@ -76,6 +76,7 @@ const close = (
   cause: Cause.Cause<unknown> | undefined
 ): void => {
   const { host } = cell
+  host.busy(cell)
   cell.phase = Phase.closing
   if (event === "Stopped") cell.buryQueue(cause)
   const { children, flights } = cell.rare ?? {}
@@ -183,6 +184,7 @@ const ending = (
   fiber: Fiber.Fiber<unknown, unknown> | undefined,
   handling: boolean
 ): Effect.Effect<void> => {
+  cell.host.busy(cell)
   cell.phase = Phase.closing
   cell.host.leaving++
   cell.host.undrained(cell)

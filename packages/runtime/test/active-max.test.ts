@@ -146,6 +146,29 @@ describe("activeMax", () => {
     )
   })
 
+  it.effect("lets an idle actor that is being stopped leave once", () => {
+    const { active, ask, finalizing, log, run, slow } = crowd(2)
+    return run(
+      Effect.gen(function* () {
+        slow.add("a")
+        for (const id of ["a", "b"]) yield* ask(id)
+        yield* Effect.forkChild(Effect.flatMap(Scripted.ref("a"), Actor.stop), { startImmediately: true })
+        yield* settle
+        for (const id of ["c", "d"]) yield* ask(id)
+        assert.deepStrictEqual(yield* active, ["a leaves", "c", "d"])
+        finalizing.openUnsafe()
+        yield* settle
+        assert.deepStrictEqual(log.filter((line) => line.endsWith("closed")), ["b closed", "a closed"])
+        // One without finalizers to wait for is forgotten at once.
+        yield* Effect.flatMap(Scripted.ref("c"), Actor.stop)
+        yield* ask("c", 3)
+        yield* ask("e")
+        assert.deepStrictEqual(yield* active, ["c", "e"])
+        yield* agree(0)
+      })
+    )
+  })
+
   it.effect("10 000 actors under a bound of 100 leave nothing behind", () => {
     const { active, ask, log, run } = crowd(100)
     return run(
