@@ -348,6 +348,8 @@ export class Cell {
         // A stop that took the fiber over settles by itself.
         if (more.fiber !== fiber || this.phase === Phase.closing) return
         more.fiber = undefined
+        // An answer resumes its asker on this stack, who may end this very actor: that waits for the drain.
+        this.phase = Phase.busy
         system.depth++
         const drains = then(exit)
         system.depth--

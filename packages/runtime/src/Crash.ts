@@ -106,7 +106,8 @@ const begins = (cell: Cell, built: HandlerTable): void => {
 
 /** Ends this life, waits as the schedule says, and builds the next; the mailbox stays as it is. */
 const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>): boolean => {
-  cell.phase = Phase.restarting
+  // Until there is a fiber to interrupt, what would end the actor waits.
+  cell.phase = Phase.busy
   cell.more.backoff ??= new Backoff()
   const fiber = Effect.runForkWith(cell.host.registration.context)(rebuild(cell, directive, cause))
   const done = (exit: Exit.Exit<"built" | Surrender>): boolean => {
@@ -114,10 +115,7 @@ const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>):
     return exit.value === "built" || giveUp(cell, exit.value.cause, exit.value.escalates)
   }
   const exit = fiber.pollUnsafe()
-  if (exit !== undefined) {
-    cell.phase = Phase.busy
-    return done(exit)
-  }
+  if (exit !== undefined) return done(exit)
   cell.goOnWith(fiber, Phase.restarting, done)
   // Now there is a fiber to interrupt: a stop that waits goes on at once, on this stack.
   cell.host.undrained(cell)
@@ -150,7 +148,8 @@ const rebuild = (
       // A stop that interrupts a restart waits for this: finalizers always run.
       const exit = Exit.failCause(cause)
       yield* Effect.uninterruptible(Effect.andThen(groundAll(cell), Effect.suspend(() => closeLife(cell, exit))))
-      unstashAll(cell)
+      // A message with which no handler has begun came after those.
+      unstashAll(cell, backoff.attempts === 0)
       const nowMillis = system.clock.currentTimeMillisUnsafe()
       const delay = directive._tag === "Restart" ? yield* backoff.next(directive, nowMillis, cause) : atOnce
       if (Option.isNone(delay)) {

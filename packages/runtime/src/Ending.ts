@@ -94,8 +94,9 @@ const close = (
     cause === undefined
       ? Effect.void
       : Effect.logError(`actor ${host.registration.actor}/${cell.id} stopped`, cause)
+  const grounding = groundAll(cell)
   const closing = Effect.runForkWith(host.registration.context)(
-    why.pipe(Effect.andThen(groundAll(cell)), Effect.andThen(Effect.suspend(() => closeLife(cell, exit)))),
+    why.pipe(Effect.andThen(grounding), Effect.andThen(Effect.suspend(() => closeLife(cell, exit)))),
     { uninterruptible: true }
   )
   const { more } = cell
@@ -121,7 +122,7 @@ const left = (cell: Cell, event: "Passivated" | "Stopped", exit: Exit.Exit<void,
     rare.order = undefined
     rare.draining = undefined
     rare.onLeft = undefined
-    unstashAll(cell)
+    unstashAll(cell, false)
   }
   if (!host.accepting) {
     cell.refuseWaiters()

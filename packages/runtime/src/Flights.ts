@@ -42,13 +42,12 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
         return system.dispatcher.scheduleTask(land, 0)
       // A crash or a stop that came before has settled it.
       if (!flights.running.delete(fiber)) return
+      // An answer resumes its asker on this stack, who may end this very actor: that waits for the drain.
+      cell.phase = Phase.busy
       system.depth++
       const goesOn = cell.settle(item, exit)
       system.depth--
-      if (!goesOn) return
-      // Busy: a crash that was treated at once has left the cell to this stack.
-      if (isBusy(cell) || (cell.phase === Phase.waiting && more.fiber === undefined)) cell.run()
-      else if (cell.phase === Phase.idle && flights.size === 0) host.rests(cell)
+      if (goesOn) cell.run()
     }
     land()
   })
@@ -56,8 +55,6 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
   cell.phase = Phase.waiting
   return false
 }
-
-const isBusy = ({ phase }: Cell): boolean => phase === Phase.busy
 
 /** Interrupts the handlers that still run and settles all; the messages of the interrupted are dead letters. */
 export const groundAll = (cell: Cell): Effect.Effect<void> => {

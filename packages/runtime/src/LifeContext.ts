@@ -84,7 +84,7 @@ export class LifeContext implements LifeOf<Message.Any> {
     return Effect.sync(() => {
       const { cell } = this
       if (!this.isCurrent) return
-      unstashAll(cell)
+      unstashAll(cell, cell.phase === Phase.scheduled)
       if (cell.phase === Phase.idle && cell.queued > 0) cell.schedule()
     })
   }

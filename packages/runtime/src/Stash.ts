@@ -4,7 +4,6 @@ import { Dropped } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
 import type { Item } from "./Envelope.ts"
 import { Mail } from "./Mail.ts"
-import { Phase } from "./Phase.ts"
 import { TimedEnvelope } from "./TimedEnvelope.ts"
 
 /** What a handler dies of to say that its message is to be put aside. */
@@ -31,21 +30,21 @@ export const stash = (cell: Cell, item: Item): true => {
   return true
 }
 
-/** Puts what was stashed in front of the inbox, in the order in which it came. */
-export const unstashAll = (cell: Cell): void => {
-  const { rare } = cell
+/**
+ * Puts what was stashed in front of the inbox, in the order in which it came.
+ *
+ * `currentWaits` says that no handler has begun with the current message: it came to an idle actor, and after those.
+ */
+export const unstashAll = (cell: Cell, currentWaits: boolean): void => {
+  const { current, rare } = cell
   if (rare?.stash === undefined || rare.stash.length === 0) return
   const { front, stash } = rare
   for (let item = front?.shift(); item !== undefined; item = front?.shift()) stash.push(item)
-  if (cell.current !== undefined && waitsFirst(cell)) {
-    stash.push(cell.current)
+  if (currentWaits && current !== undefined) {
+    stash.push(current)
     cell.current = undefined
   }
   rare.front = stash
   rare.stash = undefined
   rare.sorts = true
 }
-
-/** True when the cell's current message has just come to an idle actor: no handler has begun with it. */
-const waitsFirst = ({ phase, rare }: Cell): boolean =>
-  phase === Phase.scheduled || (phase === Phase.restarting && (rare?.backoff?.attempts ?? 0) === 0)
