@@ -9,6 +9,7 @@ import { isDomainFailure } from "./DomainFailure.ts"
 import { groundAll } from "./Flights.ts"
 import type { Inbox } from "./Inbox.ts"
 import { Phase } from "./Phase.ts"
+import { discardWithdrawn } from "./Rare.ts"
 import { unstashAll } from "./Stash.ts"
 
 /** Runs the children's and then this life's finalizers; one that fails is logged and does not keep the others from running. */
@@ -129,6 +130,7 @@ const left = (cell: Cell, event: "Passivated" | "Stopped", exit: Exit.Exit<void,
     cell.buryQueue(undefined)
   }
   cell.phase = Phase.idle
+  if (rare !== undefined && cell.queued === 0) discardWithdrawn(rare)
   cell.admit()
   if (cell.phase === Phase.idle) {
     if (cell.queued > 0) {

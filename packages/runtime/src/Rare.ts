@@ -78,6 +78,14 @@ export const displace = (rare: Rare): Item | undefined => {
   return item === withdrawn ? undefined : item
 }
 
+/** Forgets messages that were withdrawn, so that they take no room; call only when no other waits. */
+export const discardWithdrawn = (rare: Rare): void => {
+  if (rare.withdrawn === 0) return
+  rare.inbox = undefined
+  rare.front = undefined
+  rare.withdrawn = 0
+}
+
 const withdrawn = Symbol("withdrawn")
 
 const shiftSent = (

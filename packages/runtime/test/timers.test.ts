@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ActorSystem, type LifeOf, Mailbox, Supervision, type TimersOf } from "@troupe/runtime"
+import { Actor, ActorSystem, type LifeOf, Mailbox, Supervision, type TimersOf } from "@troupe/runtime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -395,6 +396,36 @@ describe("timers", () => {
           n
         ),
       { mailbox: Mailbox.sliding(1) }
+    )
+  })
+
+  it.effect("cancelled by a stop, take no room from a sender that waits for the next life", () => {
+    const gate = Latch.makeUnsafe()
+    return timed(
+      (log, ask) =>
+        Effect.gen(function* () {
+          const ref = yield* Scripted.ref("a")
+          yield* ask(0)
+          yield* ref.tell(message(5))
+          yield* settle
+          const stopping = yield* Effect.forkChild(Actor.stop(ref), { startImmediately: true })
+          yield* TestClock.adjust("1 second")
+          // The beat is the one message that has room, and nobody's.
+          const asker = yield* Effect.forkChild(ask(7), { startImmediately: true })
+          yield* settle
+          gate.openUnsafe()
+          yield* settle
+          yield* Fiber.join(stopping)
+          assert.strictEqual(yield* Fiber.join(asker), 7)
+          assert.deepStrictEqual(log, ["0 0", "0 5", "1000 7"])
+          yield* agree(0)
+        }),
+      (n, { timers }) =>
+        Effect.as(
+          n === 0 ? timers.periodic("k", "1 second", message(1)) : n === 5 ? gate.await : Effect.void,
+          n
+        ),
+      { mailbox: Mailbox.bounded(1), drain: "1 minute" }
     )
   })
 })
