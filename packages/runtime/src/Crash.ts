@@ -147,7 +147,12 @@ const rebuild = (
     for (;;) {
       // A stop that interrupts a restart waits for this: finalizers always run.
       const exit = Exit.failCause(cause)
-      yield* Effect.uninterruptible(Effect.andThen(groundAll(cell), Effect.suspend(() => closeLife(cell, exit))))
+      yield* Effect.uninterruptible(
+        Effect.andThen(
+          groundAll(cell),
+          Effect.suspend(() => closeLife(cell, exit))
+        )
+      )
       // A message with which no handler has begun came after those.
       unstashAll(cell, backoff.attempts === 0)
       const nowMillis = system.clock.currentTimeMillisUnsafe()

@@ -35,8 +35,9 @@ const crowd = (activeMax: number) => {
   const ask = (id: string, n = 0) => Effect.flatMap(Scripted.ref(id), (ref) => ref.ask(new Do({ n })))
   const tell = (id: string, n = 0) => Effect.flatMap(Scripted.ref(id), (ref) => ref.tell(new Do({ n })))
   /** Who is in memory. */
-  const active = Effect.map(Effect.flatMap(ActorSystem, (system) => system.tree), (nodes) =>
-    nodes.map(({ id, state }) => (state === "stopping" ? `${id} leaves` : id)).sort()
+  const active = Effect.map(
+    Effect.flatMap(ActorSystem, (system) => system.tree),
+    (nodes) => nodes.map(({ id, state }) => (state === "stopping" ? `${id} leaves` : id)).sort()
   )
   const run = <A, E>(test: Effect.Effect<A, E, ActorSystem>) =>
     Effect.provide(test, layer.pipe(Layer.provideMerge(ActorSystem.layer)))
@@ -122,29 +123,32 @@ describe("activeMax", () => {
     )
   })
 
-  it.effect("keeps a message to one that leaves for its next life, and then lets another leave for it", () => {
-    const { active, ask, finalizing, gate, log, run, slow, tell } = crowd(2)
-    return run(
-      Effect.gen(function* () {
-        slow.add("a")
-        for (const id of ["a", "b", "c"]) yield* ask(id)
-        yield* tell("a", 1)
-        const asked = yield* Effect.forkChild(ask("a", 2), { startImmediately: true })
-        yield* settle
-        assert.deepStrictEqual(yield* active, ["a leaves", "b", "c"])
-        yield* agree(2)
-        log.length = 0
-        finalizing.openUnsafe()
-        yield* settle
-        assert.deepStrictEqual(log.slice(0, 2), ["a closed", "b closed"])
-        assert.deepStrictEqual(log.slice(2), ["a built", "a 1"])
-        assert.deepStrictEqual(yield* active, ["a", "c"])
-        gate.openUnsafe()
-        assert.strictEqual(yield* Fiber.join(asked), 2)
-        yield* agree(0)
-      })
-    )
-  })
+  it.effect(
+    "keeps a message to one that leaves for its next life, and then lets another leave for it",
+    () => {
+      const { active, ask, finalizing, gate, log, run, slow, tell } = crowd(2)
+      return run(
+        Effect.gen(function* () {
+          slow.add("a")
+          for (const id of ["a", "b", "c"]) yield* ask(id)
+          yield* tell("a", 1)
+          const asked = yield* Effect.forkChild(ask("a", 2), { startImmediately: true })
+          yield* settle
+          assert.deepStrictEqual(yield* active, ["a leaves", "b", "c"])
+          yield* agree(2)
+          log.length = 0
+          finalizing.openUnsafe()
+          yield* settle
+          assert.deepStrictEqual(log.slice(0, 2), ["a closed", "b closed"])
+          assert.deepStrictEqual(log.slice(2), ["a built", "a 1"])
+          assert.deepStrictEqual(yield* active, ["a", "c"])
+          gate.openUnsafe()
+          assert.strictEqual(yield* Fiber.join(asked), 2)
+          yield* agree(0)
+        })
+      )
+    }
+  )
 
   it.effect("lets an idle actor that is being stopped leave once", () => {
     const { active, ask, finalizing, log, run, slow } = crowd(2)
@@ -158,7 +162,10 @@ describe("activeMax", () => {
         assert.deepStrictEqual(yield* active, ["a leaves", "c", "d"])
         finalizing.openUnsafe()
         yield* settle
-        assert.deepStrictEqual(log.filter((line) => line.endsWith("closed")), ["b closed", "a closed"])
+        assert.deepStrictEqual(
+          log.filter((line) => line.endsWith("closed")),
+          ["b closed", "a closed"]
+        )
         // One without finalizers to wait for is forgotten at once.
         yield* Effect.flatMap(Scripted.ref("c"), Actor.stop)
         yield* ask("c", 3)

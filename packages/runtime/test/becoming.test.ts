@@ -7,8 +7,8 @@ import * as Schedule from "effect/Schedule"
 import { settle } from "./probe.ts"
 import { Do, Scripted } from "./script.ts"
 
-const withScripted = (layer: ReturnType<typeof Scripted.toLayer>) =>
-  Effect.provide((layer as Layer.Layer<never, never, ActorSystem>).pipe(Layer.provideMerge(ActorSystem.layer)))
+const withScripted = (layer: Layer.Layer<never, never, ActorSystem>) =>
+  Effect.provide(layer.pipe(Layer.provideMerge(ActorSystem.layer)))
 
 const restarts = Supervision.restart({ schedule: Schedule.forever })
 
@@ -27,12 +27,14 @@ describe("become", () => {
   })
   const ask = (n: number) => Effect.flatMap(Scripted.ref("a"), (ref) => ref.ask(new Do({ n })))
 
-  it.effect("begins with the next message, and unbecome goes back to what was built, however often it became", () =>
-    Effect.gen(function* () {
-      const answers: Array<number> = []
-      for (const n of [10, 1, 10, 1, 10, 2, 10, 2, 10]) answers.push(yield* ask(n))
-      assert.deepStrictEqual(answers, [10, 1, 20, 2, 40, 8, 10, 2, 10])
-    }).pipe(withScripted(Scripted.toLayer(build)))
+  it.effect(
+    "begins with the next message, and unbecome goes back to what was built, however often it became",
+    () =>
+      Effect.gen(function* () {
+        const answers: Array<number> = []
+        for (const n of [10, 1, 10, 1, 10, 2, 10, 2, 10]) answers.push(yield* ask(n))
+        assert.deepStrictEqual(answers, [10, 1, 20, 2, 40, 8, 10, 2, 10])
+      }).pipe(withScripted(Scripted.toLayer(build)))
   )
 
   it.effect("holds for messages that wait already", () =>

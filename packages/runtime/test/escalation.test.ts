@@ -33,7 +33,8 @@ describe("byCause", () => {
       let builds = 0
       yield* Effect.gen(function* () {
         const ref = yield* Scripted.ref("a")
-        const parked = (n: number) => Effect.map(Effect.flip(ref.ask(new Do({ n }))), (error) => error.reason._tag)
+        const parked = (n: number) =>
+          Effect.map(Effect.flip(ref.ask(new Do({ n }))), (error) => error.reason._tag)
         assert.strictEqual(yield* ref.ask(new Do({ n: 0 })), 1)
         assert.strictEqual(yield* parked(1), "Parked")
         assert.strictEqual(yield* ref.ask(new Do({ n: 0 })), 2)
@@ -72,7 +73,9 @@ describe("byCause", () => {
       let builds = 0
       yield* Effect.gen(function* () {
         const ref = yield* Scripted.ref("a")
-        const asker = yield* Effect.forkChild(Effect.flip(ref.ask(new Do({ n: 0 }))), { startImmediately: true })
+        const asker = yield* Effect.forkChild(Effect.flip(ref.ask(new Do({ n: 0 }))), {
+          startImmediately: true
+        })
         assert.strictEqual(builds, 1)
         yield* TestClock.adjust("1999 millis")
         assert.strictEqual(builds, 2)
@@ -108,7 +111,10 @@ describe("byCause", () => {
         const events = yield* inspected
         yield* Effect.flip(ref.ask(new Do({ n: 1 })))
         yield* settle
-        assert.include(events.map((event) => event._tag), "Stopped")
+        assert.include(
+          events.map((event) => event._tag),
+          "Stopped"
+        )
       }).pipe(
         hosted(
           Scripted.toLayer(
@@ -189,7 +195,10 @@ describe("the limit", () => {
         // The second of that kind within its time.
         const events = yield* inspected
         yield* crash(2)
-        assert.include(events.map((event) => event._tag), "Stopped")
+        assert.include(
+          events.map((event) => event._tag),
+          "Stopped"
+        )
       }).pipe(
         hosted(
           Scripted.toLayer(
@@ -233,7 +242,9 @@ describe("escalate", () => {
       )
       return Parent.of({
         Do: ({ n }) =>
-          Effect.tap(options.handle?.(n) ?? Effect.succeed(n), () => Effect.sync(() => log.push(`parent ${n}`)))
+          Effect.tap(options.handle?.(n) ?? Effect.succeed(n), () =>
+            Effect.sync(() => log.push(`parent ${n}`))
+          )
       })
     })
 
@@ -253,11 +264,19 @@ describe("escalate", () => {
         assert.isTrue(error.reason._tag === "Parked" && error.reason.defect instanceof Broken)
         yield* settle
         assert.isTrue(causes.length === 1 && causes[0] instanceof Broken)
-        assert.deepStrictEqual(log, ["parent built", "parent 1", "child built", "child closed", "parent closed"])
+        assert.deepStrictEqual(log, [
+          "parent built",
+          "parent 1",
+          "child built",
+          "child closed",
+          "parent closed"
+        ])
         yield* TestClock.adjust("1 second")
         assert.deepStrictEqual(log.slice(5), ["parent built", "child built"])
         assert.strictEqual(yield* child.ask(new Do({ n: 3 })), 3)
-      }).pipe(hosted(Parent.toLayer(family({ log, child: Supervision.escalate, parent }), { supervision: parent })))
+      }).pipe(
+        hosted(Parent.toLayer(family({ log, child: Supervision.escalate, parent }), { supervision: parent }))
+      )
     })
   )
 
@@ -278,14 +297,10 @@ describe("escalate", () => {
         assert.strictEqual(yield* Fiber.join(current), 1)
         yield* TestClock.adjust("1 second")
         yield* settle
-        assert.deepStrictEqual(log.filter((line) => line.startsWith("parent")), [
-          "parent built",
-          "parent 1",
-          "parent closed",
-          "parent built",
-          "parent 2",
-          "parent 3"
-        ])
+        assert.deepStrictEqual(
+          log.filter((line) => line.startsWith("parent")),
+          ["parent built", "parent 1", "parent closed", "parent built", "parent 2", "parent 3"]
+        )
       }).pipe(
         hosted(
           Parent.toLayer(
@@ -364,9 +379,13 @@ describe("escalate", () => {
 
   it.effect("without a parent just stops", () =>
     Effect.gen(function* () {
-      const ref = yield* Scripted.spawn("alone", following(() => Effect.die(new Broken())), {
-        supervision: Supervision.escalate
-      })
+      const ref = yield* Scripted.spawn(
+        "alone",
+        following(() => Effect.die(new Broken())),
+        {
+          supervision: Supervision.escalate
+        }
+      )
       const watcher = yield* Effect.forkChild(Actor.awaitStop(ref), { startImmediately: true })
       const error = yield* Effect.flip(ref.ask(new Do({ n: 1 })))
       assert.isTrue(error.reason._tag === "Parked" && error.reason.defect instanceof Broken)

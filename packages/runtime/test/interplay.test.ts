@@ -1,5 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, ActorSystem, type LifeOf, Mailbox, Message, Supervision } from "@troupe/runtime"
+import {
+  Actor,
+  type ActorRef,
+  ActorSystem,
+  type LifeOf,
+  Mailbox,
+  Message,
+  Supervision
+} from "@troupe/runtime"
 import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -35,7 +43,6 @@ const kinds = [
   "watchChild",
   "pipe"
 ] as const
-type Kind = (typeof kinds)[number]
 
 class Step extends Message.Class<Step>()("Step", {
   payload: { key: Schema.String, sender: Schema.Int, n: Schema.Int, kind: Schema.Literals(kinds) },
@@ -153,7 +160,7 @@ const workers = ({ among, roll }: ReturnType<typeof dice>, story: Story) => {
   const build = Effect.gen(function* () {
     yield* alive
     const life: LifeOf<Step | Tick> = yield* Worker.context
-    const children = []
+    const children: Array<ActorRef<Step>> = []
     for (let child = roll(3); child > 0; child--) {
       const options = { supervision: among(supervisions), drain, mailbox: Mailbox.bounded(4) }
       children.push(yield* Child.spawnChild(`${child}`, buildChild(`${life.id}/${child}`), options))
@@ -211,7 +218,12 @@ const workers = ({ among, roll }: ReturnType<typeof dice>, story: Story) => {
         Step: (step: Step): Effect.Effect<string, Refused> => {
           if (step.kind === "putAside" && !isOpen) return life.stash
           const effect = special(step)
-          return entering(life.id, step, concurrency, effect === undefined ? plain(step) : Effect.as(effect, step.key))
+          return entering(
+            life.id,
+            step,
+            concurrency,
+            effect === undefined ? plain(step) : Effect.as(effect, step.key)
+          )
         },
         Tick: (): Effect.Effect<void> => {
           const luck = roll(8 * version)
@@ -257,7 +269,11 @@ const scenario = (seed: number) =>
     })
     let scope = yield* start
     const agrees = Effect.map(system.counters, (now) =>
-      assert.strictEqual(now.sent, now.handled + now.deadLettered + now.queued, `${at}: ${JSON.stringify(now)}`)
+      assert.strictEqual(
+        now.sent,
+        now.handled + now.deadLettered + now.queued,
+        `${at}: ${JSON.stringify(now)}`
+      )
     )
     /** Lets time pass until all of this has ended. */
     const outwait = (fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>>, what: string) =>
@@ -294,7 +310,8 @@ const scenario = (seed: number) =>
               sent.push(key)
               const answer = Exit.isSuccess(exit) ? exit.value : (Cause.squash(exit.cause) as Error).name
               const expected = step.kind === "refuse" ? "Refused" : step.kind.startsWith("crash") ? "" : key
-              if (answer !== "AskError" && answer !== expected) story.wrong.push(`${key} ${step.kind}: ${answer}`)
+              if (answer !== "AskError" && answer !== expected)
+                story.wrong.push(`${key} ${step.kind}: ${answer}`)
             }
           }
           if (roll(6) === 0) yield* Effect.sleep(roll(8))
@@ -314,7 +331,9 @@ const scenario = (seed: number) =>
       }
     })
     const watching = yield* Effect.forkChild(
-      Effect.forEach(ids, (id) => Effect.flatMap(Worker.ref(id), Actor.awaitStop), { concurrency: "unbounded" }),
+      Effect.forEach(ids, (id) => Effect.flatMap(Worker.ref(id), Actor.awaitStop), {
+        concurrency: "unbounded"
+      }),
       { startImmediately: true }
     )
     const senders: Array<Fiber.Fiber<void, unknown>> = []
@@ -353,7 +372,11 @@ const scenario = (seed: number) =>
     const buried = story.letters.filter((letter) => typeof letter === "string")
     assert.strictEqual(new Set(buried).size, buried.length, `${at}: a dead letter twice`)
     const known = new Set([...begun, ...buried])
-    assert.deepStrictEqual(sent.filter((key) => !known.has(key)), [], `${at}: messages that vanished`)
+    assert.deepStrictEqual(
+      sent.filter((key) => !known.has(key)),
+      [],
+      `${at}: messages that vanished`
+    )
     // In order per sender and actor; what was put aside is overtaken by what was not.
     const last = new Map<string, number>()
     for (const { id, step } of story.begun) {

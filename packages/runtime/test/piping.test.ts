@@ -142,9 +142,7 @@ describe("pipeToSelf", () => {
         yield* ref.ask(new Run({ n: 9 }))
         assert.deepStrictEqual(log, ["run -1", "run 9"])
         assert.strictEqual(lives.length, 2)
-      }).pipe(
-        piping(log, [], { supervision: Supervision.restart({ schedule: Schedule.forever }) }, lives)
-      )
+      }).pipe(piping(log, [], { supervision: Supervision.restart({ schedule: Schedule.forever }) }, lives))
     })
   )
 })

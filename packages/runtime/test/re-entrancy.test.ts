@@ -32,9 +32,7 @@ const makeDesk = () => {
     if (n === -1) return Effect.die("crash")
     return gate(Math.abs(n)).await.pipe(
       Effect.andThen(n < 0 ? Effect.die("later") : Effect.succeed(n)),
-      Effect.onExit((exit) =>
-        Effect.sync(() => (Exit.hasInterrupts(exit) ? interrupted : ended).push(n))
-      )
+      Effect.onExit((exit) => Effect.sync(() => (Exit.hasInterrupts(exit) ? interrupted : ended).push(n)))
     )
   }
   const layer = (options: Options, what: Script = script) =>
@@ -93,46 +91,52 @@ describe("handlers of a re-entrant actor", () => {
     }).pipe(inSystem(desk.layer({ concurrency: 3 })))
   })
 
-  it.effect("are interrupted by a crash of one of them; their askers hear it, the mailbox is kept, nothing is tried again", () => {
-    return Effect.forEach(
-      [1, 3],
-      (parkAfter) => {
-        const desk = makeDesk()
-        return Effect.gen(function* () {
-          const events = yield* inspected
-          const ref = yield* Scripted.ref("a")
-          const first = yield* asking(ref, 1)
-          const crash = yield* asking(ref, -2)
-          const queued = yield* asking(ref, 0)
-          const last = yield* asking(ref, 3)
-          assert.deepStrictEqual(desk.begun, [1, -2])
-          yield* desk.open(2)
-          assert.strictEqual(yield* reason(crash), "Parked")
-          assert.strictEqual(yield* reason(first), "Stopped")
-          assert.strictEqual(yield* Fiber.join(queued), 0)
-          yield* desk.open(3)
-          assert.strictEqual(yield* Fiber.join(last), 3)
-          assert.deepStrictEqual(desk.begun, [1, -2, 0, 3])
-          assert.deepStrictEqual(desk.interrupted, [1])
-          assert.deepStrictEqual(desk.lives, ["built", "closed", "built"])
-          const letters = events.flatMap((event) => (event._tag === "DeadLettered" ? [event.letter] : []))
-          assert.deepStrictEqual(letters.map(({ message, reason }) => [(message as Do).n, reason]), [
-            [-2, "parked"],
-            [1, "stopped"]
-          ])
-          yield* agree(0)
-        }).pipe(
-          inSystem(
-            desk.layer({
-              concurrency: 2,
-              supervision: Supervision.restart({ schedule: Schedule.forever, parkAfter })
-            })
+  it.effect(
+    "are interrupted by a crash of one of them; their askers hear it, the mailbox is kept, nothing is tried again",
+    () => {
+      return Effect.forEach(
+        [1, 3],
+        (parkAfter) => {
+          const desk = makeDesk()
+          return Effect.gen(function* () {
+            const events = yield* inspected
+            const ref = yield* Scripted.ref("a")
+            const first = yield* asking(ref, 1)
+            const crash = yield* asking(ref, -2)
+            const queued = yield* asking(ref, 0)
+            const last = yield* asking(ref, 3)
+            assert.deepStrictEqual(desk.begun, [1, -2])
+            yield* desk.open(2)
+            assert.strictEqual(yield* reason(crash), "Parked")
+            assert.strictEqual(yield* reason(first), "Stopped")
+            assert.strictEqual(yield* Fiber.join(queued), 0)
+            yield* desk.open(3)
+            assert.strictEqual(yield* Fiber.join(last), 3)
+            assert.deepStrictEqual(desk.begun, [1, -2, 0, 3])
+            assert.deepStrictEqual(desk.interrupted, [1])
+            assert.deepStrictEqual(desk.lives, ["built", "closed", "built"])
+            const letters = events.flatMap((event) => (event._tag === "DeadLettered" ? [event.letter] : []))
+            assert.deepStrictEqual(
+              letters.map(({ message, reason }) => [(message as Do).n, reason]),
+              [
+                [-2, "parked"],
+                [1, "stopped"]
+              ]
+            )
+            yield* agree(0)
+          }).pipe(
+            inSystem(
+              desk.layer({
+                concurrency: 2,
+                supervision: Supervision.restart({ schedule: Schedule.forever, parkAfter })
+              })
+            )
           )
-        )
-      },
-      { discard: true }
-    )
-  })
+        },
+        { discard: true }
+      )
+    }
+  )
 
   it.effect("that crash at once are not tried again either, and interrupt the others", () => {
     const desk = makeDesk()
@@ -259,7 +263,9 @@ describe("handlers of a re-entrant actor", () => {
       yield* agree(0)
     }).pipe(
       inSystem(
-        desk.layer({ concurrency: 3 }, (n, life) => (n === 9 ? Effect.as(life.stop, n) : desk.script(n, life)))
+        desk.layer({ concurrency: 3 }, (n, life) =>
+          n === 9 ? Effect.as(life.stop, n) : desk.script(n, life)
+        )
       )
     )
   })
@@ -295,8 +301,14 @@ describe("handlers of a re-entrant actor", () => {
     Effect.gen(function* () {
       for (const [told, opened] of [
         [[1], [1]],
-        [[1, 2], [2, 1]],
-        [[1, 2, 3], [2, 1, 3]]
+        [
+          [1, 2],
+          [2, 1]
+        ],
+        [
+          [1, 2, 3],
+          [2, 1, 3]
+        ]
       ] as const) {
         const desk = makeDesk()
         const scope = yield* Scope.make()
@@ -409,7 +421,9 @@ describe("handlers of a re-entrant actor", () => {
               makeDesk().layer({ concurrency, drain: 0 }, (n) =>
                 n === 2
                   ? Effect.succeed(42)
-                  : Effect.orDie(Effect.flatMap(Other.ref("b"), (other) => other.ask(new Do({ n: 2 })))) as never
+                  : (Effect.orDie(
+                      Effect.flatMap(Other.ref("b"), (other) => other.ask(new Do({ n: 2 })))
+                    ) as never)
               ),
               Other.toLayer(
                 {

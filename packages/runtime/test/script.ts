@@ -1,5 +1,5 @@
-import { Actor, ActorSystem, type LifeOf, Message } from "@troupe/runtime"
 import { assert } from "@effect/vitest"
+import { Actor, ActorSystem, type LifeOf, Message } from "@troupe/runtime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 

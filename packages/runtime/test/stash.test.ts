@@ -43,22 +43,24 @@ const withDoor = (...options: Parameters<typeof door>) =>
 const restarts = Supervision.restart({ schedule: Schedule.spaced("1 second") })
 
 describe("stash", () => {
-  it.effect("puts messages aside until unstashAll, then they go before later ones, in order, and the counters agree", () =>
-    Effect.gen(function* () {
-      const log: Array<number> = []
-      yield* Effect.gen(function* () {
-        const ref = yield* Scripted.ref("a")
-        for (const n of [1, 2, 3]) yield* ref.tell(new Do({ n }))
-        yield* agree(3)
-        yield* settle
-        yield* agree(3)
-        assert.deepStrictEqual(log, [])
-        for (const n of [0, 4, 5]) yield* ref.tell(new Do({ n }))
-        yield* settle
-        assert.deepStrictEqual(log, [0, 1, 2, 3, 4, 5])
-        assert.strictEqual((yield* agree(0)).handled, 6)
-      }).pipe(withDoor(log))
-    })
+  it.effect(
+    "puts messages aside until unstashAll, then they go before later ones, in order, and the counters agree",
+    () =>
+      Effect.gen(function* () {
+        const log: Array<number> = []
+        yield* Effect.gen(function* () {
+          const ref = yield* Scripted.ref("a")
+          for (const n of [1, 2, 3]) yield* ref.tell(new Do({ n }))
+          yield* agree(3)
+          yield* settle
+          yield* agree(3)
+          assert.deepStrictEqual(log, [])
+          for (const n of [0, 4, 5]) yield* ref.tell(new Do({ n }))
+          yield* settle
+          assert.deepStrictEqual(log, [0, 1, 2, 3, 4, 5])
+          assert.strictEqual((yield* agree(0)).handled, 6)
+        }).pipe(withDoor(log))
+      })
   )
 
   it.effect("keeps its askers waiting, and answers them in the end", () =>
@@ -196,9 +198,13 @@ describe("stash", () => {
           Scripted.toLayer(
             Effect.gen(function* () {
               const life = ++lives
-              yield* Scripted.spawn("child", following(() => Effect.die("child")), {
-                supervision: Supervision.escalate
-              })
+              yield* Scripted.spawn(
+                "child",
+                following(() => Effect.die("child")),
+                {
+                  supervision: Supervision.escalate
+                }
+              )
               return yield* following((n, { stash }) => {
                 if (life === 1) return stash
                 log.push(n)
@@ -252,7 +258,9 @@ describe("stash", () => {
       yield* Effect.gen(function* () {
         const events = yield* inspected
         const ref = yield* Scripted.ref("a")
-        const asker = yield* Effect.forkChild(Effect.flip(ref.ask(new Do({ n: 1 }))), { startImmediately: true })
+        const asker = yield* Effect.forkChild(Effect.flip(ref.ask(new Do({ n: 1 }))), {
+          startImmediately: true
+        })
         for (const n of [2, -3, 3]) yield* ref.tell(new Do({ n }))
         yield* settle
         assert.strictEqual((yield* Fiber.join(asker)).reason._tag, "Stopped")

@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { inspected, settle } from "./probe.ts"
 import { agree, Do, following, type Script, Scripted } from "./script.ts"
@@ -19,7 +20,7 @@ const timed = (
     log: Array<string>,
     ask: (n: number) => Effect.Effect<number, unknown, ActorSystem>,
     lives: Array<LifeOf<Do>>
-  ) => Effect.Effect<void, unknown, ActorSystem>,
+  ) => Effect.Effect<void, unknown, ActorSystem | Scope.Scope>,
   script: Script,
   options?: Parameters<typeof Scripted.toLayer>[1]
 ) => {
@@ -109,145 +110,158 @@ describe("timers", () => {
     )
   )
 
-  it.effect("a timer under the same key takes the place of the other, also of its message in the mailbox", () => {
-    const gate = Latch.makeUnsafe()
-    return timed(
-      (log, ask) =>
-        Effect.gen(function* () {
-          const ref = yield* Scripted.ref("a")
-          yield* ask(0)
-          yield* TestClock.adjust("500 millis")
-          yield* ask(10)
-          yield* TestClock.adjust("600 millis")
-          assert.deepStrictEqual(log, ["0 0", "500 10"])
-          yield* TestClock.adjust("400 millis")
-          assert.deepStrictEqual(log, ["0 0", "500 10", "1500 2"])
-          // 20 is handled while a 1 waits behind it: it must not be handled any more.
-          yield* ask(0)
-          yield* ref.tell(message(20))
-          yield* TestClock.adjust("1 second")
-          yield* agree(2)
-          gate.openUnsafe()
-          yield* settle
-          yield* TestClock.adjust("10 seconds")
-          assert.deepStrictEqual(log.slice(3), ["1500 0", "1500 20", "4500 3"])
-          yield* agree(0)
-        }),
-      (n, { timers }) => {
-        if (n === 0) return Effect.as(timers.single("k", "1 second", message(1)), n)
-        if (n === 10) return Effect.as(timers.single("k", "1 second", message(2)), n)
-        if (n === 20) return Effect.as(Effect.andThen(gate.await, timers.single("k", "2 seconds", message(3))), n)
-        return Effect.succeed(n)
-      }
-    )
-  })
+  it.effect(
+    "a timer under the same key takes the place of the other, also of its message in the mailbox",
+    () => {
+      const gate = Latch.makeUnsafe()
+      return timed(
+        (log, ask) =>
+          Effect.gen(function* () {
+            const ref = yield* Scripted.ref("a")
+            yield* ask(0)
+            yield* TestClock.adjust("500 millis")
+            yield* ask(10)
+            yield* TestClock.adjust("600 millis")
+            assert.deepStrictEqual(log, ["0 0", "500 10"])
+            yield* TestClock.adjust("400 millis")
+            assert.deepStrictEqual(log, ["0 0", "500 10", "1500 2"])
+            // 20 is handled while a 1 waits behind it: it must not be handled any more.
+            yield* ask(0)
+            yield* ref.tell(message(20))
+            yield* TestClock.adjust("1 second")
+            yield* agree(2)
+            gate.openUnsafe()
+            yield* settle
+            yield* TestClock.adjust("10 seconds")
+            assert.deepStrictEqual(log.slice(3), ["1500 0", "1500 20", "4500 3"])
+            yield* agree(0)
+          }),
+        (n, { timers }) => {
+          if (n === 0) return Effect.as(timers.single("k", "1 second", message(1)), n)
+          if (n === 10) return Effect.as(timers.single("k", "1 second", message(2)), n)
+          if (n === 20)
+            return Effect.as(Effect.andThen(gate.await, timers.single("k", "2 seconds", message(3))), n)
+          return Effect.succeed(n)
+        }
+      )
+    }
+  )
 
-  it.effect("after cancel no message of it is handled, not even one that waits, and the counters never knew it", () => {
-    const gate = Latch.makeUnsafe()
-    return timed(
-      (log, ask, lives) =>
-        Effect.gen(function* () {
-          yield* ask(0)
-          yield* (yield* Scripted.ref("a")).tell(message(5))
-          yield* TestClock.adjust("10 seconds")
-          const { timers } = lives[0] as LifeOf<Do>
-          const actives = Effect.all([timers.isActive("once"), timers.isActive("often")])
-          assert.deepStrictEqual(yield* actives, [true, true])
-          assert.strictEqual((yield* agree(3)).sent, 4)
-          yield* timers.cancel("once")
-          assert.deepStrictEqual(yield* actives, [false, true])
-          assert.strictEqual((yield* agree(2)).sent, 3)
-          yield* timers.cancelAll
-          yield* timers.cancel("nothing")
-          assert.deepStrictEqual(yield* actives, [false, false])
-          assert.strictEqual((yield* agree(1)).sent, 2)
-          gate.openUnsafe()
-          yield* TestClock.adjust("10 seconds")
-          assert.deepStrictEqual(log, ["0 0", "0 5"])
-          assert.strictEqual((yield* agree(0)).handled, 2)
-        }),
-      (n, { timers }) => {
-        const both = Effect.andThen(
-          timers.single("once", "1 second", message(1)),
-          timers.periodic("often", "1 second", message(2))
-        )
-        return Effect.as(n === 0 ? both : gate.await, n)
-      }
-    )
-  })
-
-  it.effect("are cancelled by a restart, with what waits in the mailbox, in the stash or in front of it", () => {
-    let stashing = true
-    return timed(
-      (log, ask, lives) =>
-        Effect.gen(function* () {
-          const ref = yield* Scripted.ref("a")
-          yield* ask(0)
-          yield* TestClock.adjust("1 second")
-          yield* settle
-          assert.deepStrictEqual(log, ["0 0", "1000 1", "1000 2"])
-          yield* agree(2)
-          stashing = false
-          yield* ref.tell(message(-1))
-          yield* ref.tell(message(7))
-          yield* TestClock.adjust("1 minute")
-          assert.deepStrictEqual(log.slice(3), ["1000 -1", "2000 7"])
-          assert.isFalse(yield* (lives[1] as LifeOf<Do>).timers.isActive("often"))
-          yield* agree(0)
-        }),
-      (n, { stash, timers }) => {
-        if (n === -1) return Effect.die("crash")
-        if (n !== 0) return stashing ? stash : Effect.succeed(n)
-        return Effect.as(
-          Effect.andThen(
+  it.effect(
+    "after cancel no message of it is handled, not even one that waits, and the counters never knew it",
+    () => {
+      const gate = Latch.makeUnsafe()
+      return timed(
+        (log, ask, lives) =>
+          Effect.gen(function* () {
+            yield* ask(0)
+            yield* (yield* Scripted.ref("a")).tell(message(5))
+            yield* TestClock.adjust("10 seconds")
+            const { timers } = lives[0] as LifeOf<Do>
+            const actives = Effect.all([timers.isActive("once"), timers.isActive("often")])
+            assert.deepStrictEqual(yield* actives, [true, true])
+            assert.strictEqual((yield* agree(3)).sent, 4)
+            yield* timers.cancel("once")
+            assert.deepStrictEqual(yield* actives, [false, true])
+            assert.strictEqual((yield* agree(2)).sent, 3)
+            yield* timers.cancelAll
+            yield* timers.cancel("nothing")
+            assert.deepStrictEqual(yield* actives, [false, false])
+            assert.strictEqual((yield* agree(1)).sent, 2)
+            gate.openUnsafe()
+            yield* TestClock.adjust("10 seconds")
+            assert.deepStrictEqual(log, ["0 0", "0 5"])
+            assert.strictEqual((yield* agree(0)).handled, 2)
+          }),
+        (n, { timers }) => {
+          const both = Effect.andThen(
             timers.single("once", "1 second", message(1)),
             timers.periodic("often", "1 second", message(2))
-          ),
-          n
-        )
-      },
-      { supervision: restarts }
-    )
-  })
+          )
+          return Effect.as(n === 0 ? both : gate.await, n)
+        }
+      )
+    }
+  )
 
-  it.effect("a message that was put aside waits still: it is active, cancelled with its timer, and beats are skipped", () => {
-    let stashing = true
-    return timed(
-      (log, ask, lives) =>
-        Effect.gen(function* () {
-          yield* ask(0)
-          yield* TestClock.adjust("5 seconds")
-          yield* settle
-          assert.deepStrictEqual(log, ["0 0", "1000 1", "1000 2"])
-          yield* agree(2)
-          const { timers, unstashAll } = lives[0] as LifeOf<Do>
-          assert.deepStrictEqual(yield* Effect.all([timers.isActive("once"), timers.isActive("often")]), [
-            true,
-            true
-          ])
-          yield* timers.cancel("once")
-          assert.isFalse(yield* timers.isActive("once"))
-          yield* agree(1)
-          stashing = false
-          yield* unstashAll
-          yield* settle
-          assert.deepStrictEqual(log.slice(3), ["5000 2"])
-          yield* TestClock.adjust("1 second")
-          assert.deepStrictEqual(log.slice(4), ["6000 2"])
-          yield* agree(0)
-        }),
-      (n, { stash, timers }) => {
-        if (n !== 0) return stashing ? stash : Effect.succeed(n)
-        return Effect.as(
-          Effect.andThen(
-            timers.single("once", "1 second", message(1)),
-            timers.periodic("often", "1 second", message(2))
-          ),
-          n
-        )
-      }
-    )
-  })
+  it.effect(
+    "are cancelled by a restart, with what waits in the mailbox, in the stash or in front of it",
+    () => {
+      let stashing = true
+      return timed(
+        (log, ask, lives) =>
+          Effect.gen(function* () {
+            const ref = yield* Scripted.ref("a")
+            yield* ask(0)
+            yield* TestClock.adjust("1 second")
+            yield* settle
+            assert.deepStrictEqual(log, ["0 0", "1000 1", "1000 2"])
+            yield* agree(2)
+            stashing = false
+            yield* ref.tell(message(-1))
+            yield* ref.tell(message(7))
+            yield* TestClock.adjust("1 minute")
+            assert.deepStrictEqual(log.slice(3), ["1000 -1", "2000 7"])
+            assert.isFalse(yield* (lives[1] as LifeOf<Do>).timers.isActive("often"))
+            yield* agree(0)
+          }),
+        (n, { stash, timers }) => {
+          if (n === -1) return Effect.die("crash")
+          if (n !== 0) return stashing ? stash : Effect.succeed(n)
+          return Effect.as(
+            Effect.andThen(
+              timers.single("once", "1 second", message(1)),
+              timers.periodic("often", "1 second", message(2))
+            ),
+            n
+          )
+        },
+        { supervision: restarts }
+      )
+    }
+  )
+
+  it.effect(
+    "a message that was put aside waits still: it is active, cancelled with its timer, and beats are skipped",
+    () => {
+      let stashing = true
+      return timed(
+        (log, ask, lives) =>
+          Effect.gen(function* () {
+            yield* ask(0)
+            yield* TestClock.adjust("5 seconds")
+            yield* settle
+            assert.deepStrictEqual(log, ["0 0", "1000 1", "1000 2"])
+            yield* agree(2)
+            const { timers, unstashAll } = lives[0] as LifeOf<Do>
+            assert.deepStrictEqual(yield* Effect.all([timers.isActive("once"), timers.isActive("often")]), [
+              true,
+              true
+            ])
+            yield* timers.cancel("once")
+            assert.isFalse(yield* timers.isActive("once"))
+            yield* agree(1)
+            stashing = false
+            yield* unstashAll
+            yield* settle
+            assert.deepStrictEqual(log.slice(3), ["5000 2"])
+            yield* TestClock.adjust("1 second")
+            assert.deepStrictEqual(log.slice(4), ["6000 2"])
+            yield* agree(0)
+          }),
+        (n, { stash, timers }) => {
+          if (n !== 0) return stashing ? stash : Effect.succeed(n)
+          return Effect.as(
+            Effect.andThen(
+              timers.single("once", "1 second", message(1)),
+              timers.periodic("often", "1 second", message(2))
+            ),
+            n
+          )
+        }
+      )
+    }
+  )
 
   it.effect("one that was put aside and is handled does not hide another that waits", () => {
     const gates = [Latch.makeUnsafe(), Latch.makeUnsafe()]
@@ -282,35 +296,38 @@ describe("timers", () => {
     )
   })
 
-  it.effect("are cancelled by a passivation and by a stop, which makes no dead letter of what they sent", () => {
-    const gate = Latch.makeUnsafe()
-    return timed(
-      (log, ask) =>
-        Effect.gen(function* () {
-          const events = yield* inspected
-          yield* ask(0)
-          yield* TestClock.adjust("10 minutes")
-          yield* settle
-          assert.deepStrictEqual(log, ["0 0"])
-          assert.strictEqual((yield* agree(0)).actors, 0)
-          yield* ask(1)
-          yield* (yield* Scripted.ref("a")).tell(message(2))
-          yield* TestClock.adjust("10 seconds")
-          yield* agree(2)
-          gate.openUnsafe()
-          yield* settle
-          assert.deepStrictEqual(log.slice(1), ["600000 1", "600000 2"])
-          assert.isTrue(events.every((event) => event._tag !== "DeadLettered"))
-          assert.strictEqual((yield* agree(0)).actors, 0)
-        }),
-      (n, { stop, timers }) => {
-        if (n === 0) return Effect.as(timers.single("k", "5 minutes", message(9)), n)
-        if (n === 1) return Effect.as(timers.periodic("k", "1 second", message(9)), n)
-        return Effect.as(Effect.andThen(gate.await, stop), n)
-      },
-      { passivateAfter: "1 minute" }
-    )
-  })
+  it.effect(
+    "are cancelled by a passivation and by a stop, which makes no dead letter of what they sent",
+    () => {
+      const gate = Latch.makeUnsafe()
+      return timed(
+        (log, ask) =>
+          Effect.gen(function* () {
+            const events = yield* inspected
+            yield* ask(0)
+            yield* TestClock.adjust("10 minutes")
+            yield* settle
+            assert.deepStrictEqual(log, ["0 0"])
+            assert.strictEqual((yield* agree(0)).actors, 0)
+            yield* ask(1)
+            yield* (yield* Scripted.ref("a")).tell(message(2))
+            yield* TestClock.adjust("10 seconds")
+            yield* agree(2)
+            gate.openUnsafe()
+            yield* settle
+            assert.deepStrictEqual(log.slice(1), ["600000 1", "600000 2"])
+            assert.isTrue(events.every((event) => event._tag !== "DeadLettered"))
+            assert.strictEqual((yield* agree(0)).actors, 0)
+          }),
+        (n, { stop, timers }) => {
+          if (n === 0) return Effect.as(timers.single("k", "5 minutes", message(9)), n)
+          if (n === 1) return Effect.as(timers.periodic("k", "1 second", message(9)), n)
+          return Effect.as(Effect.andThen(gate.await, stop), n)
+        },
+        { passivateAfter: "1 minute" }
+      )
+    }
+  )
 
   it.effect("of a life that has ended do nothing, and leave those of the next life alone", () =>
     timed(
