@@ -288,4 +288,42 @@ describe("the end of a host", () => {
       assert.strictEqual((yield* agree(0)).actors, 0)
     }).pipe(Effect.provide(ActorSystem.layer))
   )
+
+  it.effect("by whoever it has just answered waits for what the actor does on that stack", () =>
+    Effect.gen(function* () {
+      for (const concurrency of [1, 2]) {
+        for (const crashes of [false, true]) {
+          let open = 0
+          const gate = Latch.makeUnsafe()
+          const scope = yield* Scope.make()
+          const answer = crashes ? Effect.die("crash") : Effect.succeed(1)
+          yield* Layer.build(
+            Scripted.toLayer(
+              Effect.gen(function* () {
+                open++
+                yield* Effect.addFinalizer(() => Effect.sync(() => open--))
+                return Scripted.of({ Do: () => Effect.andThen(gate.await, answer) })
+              }),
+              { concurrency, drain: 0, supervision: Supervision.restart({ schedule: Schedule.forever }) }
+            )
+          ).pipe(Scope.provide(scope))
+          const ref = yield* Scripted.ref("a")
+          const asker = yield* Effect.forkChild(
+            Effect.ensuring(Effect.exit(ref.ask(new Do({ n: 1 }))), Scope.close(scope, Exit.void)),
+            { startImmediately: true }
+          )
+          const next = yield* Effect.forkChild(Effect.exit(ref.ask(new Do({ n: 2 }))), {
+            startImmediately: true
+          })
+          yield* settle
+          gate.openUnsafe()
+          yield* Fiber.join(asker)
+          yield* Fiber.join(next)
+          yield* settle
+          assert.strictEqual(open, 0, `${concurrency} ${crashes}`)
+          assert.strictEqual((yield* agree(0)).actors, 0)
+        }
+      }
+    }).pipe(Effect.provide(ActorSystem.layer))
+  )
 })
