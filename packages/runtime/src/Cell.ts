@@ -251,7 +251,11 @@ export class Cell {
     let endMillis = 0
     for (;;) {
       if (this.rare?.order !== undefined && !obey(this)) break
-      if (this.handlers === undefined && !activate(this)) break
+      if (this.handlers === undefined) {
+        if (!activate(this)) break
+        // The build may have ordered a stop.
+        if (this.rare?.order !== undefined) continue
+      }
       if (budget < lookAt) {
         lookAt = budget - costBetweenLooks
         const nowMillis = system.clock.currentTimeMillisUnsafe()
@@ -387,7 +391,7 @@ export class Cell {
         // A stop that took the fiber over settles by itself.
         if (more.fiber !== fiber || this.phase === Phase.closing) return
         more.fiber = undefined
-        // On the stack from here on, for whoever would end it meanwhile.
+        // An answer resumes its asker on this stack, who may end this very actor: that waits for the drain.
         this.phase = Phase.busy
         system.depth++
         const drains = then(exit)
@@ -440,10 +444,11 @@ export class Cell {
 
   /** Makes dead letters of the messages of this life; of all messages when nobody stops it in peace. */
   buryQueue(cause: Cause.Cause<unknown> | undefined): void {
-    const { current } = this
+    const { current, rare } = this
+    // What timers sent is cancelled with them.
+    rare?.timers?.cancelAllNow()
     this.current = undefined
     if (current !== undefined) this.bury(current, "stopped", new Stopped({}), cause)
-    const { rare } = this
     if (rare === undefined) return
     for (const mail of [rare.front, rare.stash, rare.draining ?? rare.inbox]) {
       for (const item of allOf(rare, mail)) this.bury(item, "stopped", new Stopped({}), cause)

@@ -45,7 +45,7 @@ export const crashed = (cell: Cell, item: Item | undefined, cause: Cause.Cause<u
   more.backoff ??= new Backoff()
   const attempts = item === undefined ? 0 : ++more.backoff.attempts
   inspectFailure(cell, cause, item, attempts)
-  const isParked = item !== undefined && attempts >= triesOf(directive, required, cell.current === item)
+  const isParked = item !== undefined && attempts >= triesOf(directive, required, host.concurrency === 1)
   if (isParked) {
     if (cell.current === item) cell.current = undefined
     more.backoff.attempts = 0
@@ -102,7 +102,7 @@ export const activate = (cell: Cell): boolean => {
 const activated = (cell: Cell, exit: Exit.Exit<HandlerTable, unknown>): boolean => {
   const { system } = cell.host
   if (exit._tag === "Success") {
-    cell.handlers = exit.value
+    begins(cell, exit.value)
     if (system.inspection.active) system.inspect("Spawned", cell, cell.host.spawnedBy)
     return true
   }
@@ -113,22 +113,27 @@ const activated = (cell: Cell, exit: Exit.Exit<HandlerTable, unknown>): boolean 
     : giveUp(cell, exit.cause, directive._tag === "Escalate")
 }
 
+/** The handlers are built; the build itself may have become something else. */
+const begins = (cell: Cell, built: HandlerTable): void => {
+  const became = cell.rare?.built
+  cell.handlers = became ?? built
+  if (became !== undefined) cell.more.built = built
+}
+
 /** Ends this life, waits as the schedule says, and builds the next; the mailbox stays as it is. */
 const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>): boolean => {
-  cell.phase = Phase.restarting
+  // Until there is a fiber to interrupt, what would end the actor waits.
+  cell.phase = Phase.busy
   cell.more.backoff ??= new Backoff()
   const fiber = Effect.runForkWith(cell.host.registration.context)(rebuild(cell, directive, cause))
-  const done = (exit: Exit.Exit<"built" | "stop" | "escalate">): boolean =>
-    exit._tag === "Success"
-      ? exit.value === "built" || giveUp(cell, cause, exit.value === "escalate")
-      : giveUp(cell, exit.cause, false)
-  const exit = fiber.pollUnsafe()
-  if (exit !== undefined) {
-    cell.phase = Phase.busy
-    return done(exit)
+  const done = (exit: Exit.Exit<"built" | Surrender>): boolean => {
+    if (exit._tag === "Failure") return giveUp(cell, exit.cause, false)
+    return exit.value === "built" || giveUp(cell, exit.value.cause, exit.value.escalates)
   }
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) return done(exit)
   cell.goOnWith(fiber, Phase.restarting, done)
-  // Last: a stop that waits for nothing else ends this actor on this very stack, and interrupts the fiber.
+  // Now there is a fiber to interrupt: a stop that waits goes on at once, on this stack.
   cell.host.undrained(cell)
   return false
 }
@@ -137,45 +142,59 @@ const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>):
 export const renew = (cell: Cell, cause: Cause.Cause<unknown>): boolean =>
   restart(cell, { _tag: "Resume" }, cause)
 
-/** Says `built` once the state is built anew, else what to do because the supervision has no more restarts. */
+/** The supervision has no more restarts. */
+interface Surrender {
+  readonly escalates: boolean
+  /** What it could not get over: the crash, or the last build that failed. */
+  readonly cause: Cause.Cause<unknown>
+}
+
+/** Says `built` once the state is built anew. */
 const rebuild = (
   cell: Cell,
   first: Directive,
   crash: Cause.Cause<unknown>
-): Effect.Effect<"built" | "stop" | "escalate"> =>
+): Effect.Effect<"built" | Surrender> =>
   Effect.gen(function* () {
     const { registration, system } = cell.host
     const backoff = cell.more.backoff as Backoff
     let directive = first
     let cause = crash
     for (;;) {
-      // A stop that interrupts this waits until the life has ended.
+      // A stop that interrupts a restart waits for this: finalizers always run.
+      const exit = Exit.failCause(cause)
       yield* Effect.uninterruptible(
         Effect.andThen(
           groundAll(cell),
-          Effect.suspend(() => closeLife(cell, Exit.failCause(cause)))
+          Effect.suspend(() => closeLife(cell, exit))
         )
       )
-      unstashAll(cell)
+      // A message with which no handler has begun came after those.
+      unstashAll(cell, backoff.attempts === 0)
       const nowMillis = system.clock.currentTimeMillisUnsafe()
       const delay = directive._tag === "Restart" ? yield* backoff.next(directive, nowMillis, cause) : atOnce
-      if (Option.isNone(delay)) return directive._tag === "Restart" ? directive.otherwise : "stop"
+      if (Option.isNone(delay)) {
+        return { escalates: directive._tag === "Restart" && directive.otherwise === "escalate", cause }
+      }
       if (directive._tag === "Restart") {
         yield* Effect.logWarning(`actor ${registration.actor}/${cell.id} crashed and restarts`, cause)
       }
       yield* Effect.sleep(delay.value)
-      const exit = yield* Effect.exit(buildAgain(cell))
-      if (exit._tag === "Success") {
-        cell.handlers = exit.value
+      // What the life that is over was to crash of: its children's escalations, and crashes of siblings. A stop stands.
+      const { more } = cell
+      if (more.order !== undefined && more.order._tag !== "Stop") more.order = undefined
+      const built = yield* Effect.exit(buildAgain(cell))
+      if (built._tag === "Success") {
+        begins(cell, built.value)
         backoff.restarted(system.clock.currentTimeMillisUnsafe())
         cell.host.restarts++
         if (system.inspection.active) system.inspect("Restarted", cell, { restarts: backoff.restarts })
         return "built" as const
       }
-      inspectFailure(cell, exit.cause, undefined, 0)
-      cause = exit.cause
+      inspectFailure(cell, built.cause, undefined, 0)
+      cause = built.cause
       directive = directiveOf(registration.supervision, cause)
-      if (directive._tag !== "Restart") return directive._tag === "Escalate" ? "escalate" : "stop"
+      if (directive._tag !== "Restart") return { escalates: directive._tag === "Escalate", cause }
     }
   })
 

@@ -9,6 +9,7 @@ import { isDomainFailure } from "./DomainFailure.ts"
 import { groundAll } from "./Flights.ts"
 import { Mail } from "./Mail.ts"
 import { Phase } from "./Phase.ts"
+import { discardWithdrawn } from "./Rare.ts"
 import { unstashAll } from "./Stash.ts"
 
 /** Runs the children's and then this life's finalizers; one that fails is logged and does not keep the others from running. */
@@ -64,10 +65,20 @@ export const leave = (
   exit: Exit.Exit<void, unknown>,
   cause: Cause.Cause<unknown> | undefined
 ): void => {
+  close(cell, event, exit, cause)
+  // A stop that waits goes on at once, on this stack: only now it finds what there is to wait for.
+  cell.host.undrained(cell)
+}
+
+const close = (
+  cell: Cell,
+  event: "Passivated" | "Stopped",
+  exit: Exit.Exit<void, unknown>,
+  cause: Cause.Cause<unknown> | undefined
+): void => {
   const { host } = cell
-  cell.phase = Phase.closing
   host.busy(cell)
-  host.undrained(cell)
+  cell.phase = Phase.closing
   if (event === "Stopped") cell.buryQueue(cause)
   const { children, flights } = cell.rare ?? {}
   const nothingToClose =
@@ -84,8 +95,9 @@ export const leave = (
     cause === undefined
       ? Effect.void
       : Effect.logError(`actor ${host.registration.actor}/${cell.id} stopped`, cause)
+  const grounding = groundAll(cell)
   const closing = Effect.runForkWith(host.registration.context)(
-    why.pipe(Effect.andThen(groundAll(cell)), Effect.andThen(Effect.suspend(() => closeLife(cell, exit)))),
+    why.pipe(Effect.andThen(grounding), Effect.andThen(Effect.suspend(() => closeLife(cell, exit)))),
     { uninterruptible: true }
   )
   const { more } = cell
@@ -111,18 +123,14 @@ const left = (cell: Cell, event: "Passivated" | "Stopped", exit: Exit.Exit<void,
     rare.order = undefined
     rare.draining = undefined
     rare.onLeft = undefined
-    unstashAll(cell)
+    unstashAll(cell, false)
   }
   if (!host.accepting) {
     cell.refuseWaiters()
     cell.buryQueue(undefined)
   }
-  if (rare !== undefined && cell.queued === 0) {
-    // Timers of the life that has ended may have left withdrawn messages, which must keep nobody waiting.
-    rare.inbox = undefined
-    rare.withdrawn = 0
-  }
   cell.phase = Phase.idle
+  if (rare !== undefined && cell.queued === 0) discardWithdrawn(rare)
   cell.admit()
   if (cell.phase === Phase.idle) {
     if (cell.queued > 0) {
@@ -132,6 +140,8 @@ const left = (cell: Cell, event: "Passivated" | "Stopped", exit: Exit.Exit<void,
       host.forget(cell)
     }
   }
+  // It came back, and counts again.
+  if (cell.phase !== Phase.dead) host.makeRoom()
   if (event === "Stopped") system.ended(host.registration.actor, cell.id, exit)
   if (onLeft !== undefined) for (const notify of onLeft) notify()
 }
@@ -150,7 +160,6 @@ export const endNow = (cell: Cell): boolean => {
 export const end = (cell: Cell): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { phase } = cell
-    const fiber = cell.rare?.fiber
     switch (phase) {
       case Phase.dead:
         return Effect.void
@@ -160,7 +169,7 @@ export const end = (cell: Cell): Effect.Effect<void> =>
       case Phase.closing:
         return untilLeft(cell).await
       default:
-        return ending(cell, fiber, phase === Phase.waiting)
+        return ending(cell, cell.rare?.fiber, phase === Phase.waiting)
     }
   })
 
@@ -169,8 +178,9 @@ const ending = (
   fiber: Fiber.Fiber<unknown, unknown> | undefined,
   handling: boolean
 ): Effect.Effect<void> => {
-  cell.phase = Phase.closing
   cell.host.busy(cell)
+  cell.phase = Phase.closing
+  cell.host.leaving++
   cell.host.undrained(cell)
   const grounding = groundAll(cell)
   return Effect.gen(function* () {
@@ -188,6 +198,7 @@ const ending = (
     if (!cell.host.accepting) cell.refuseWaiters()
     cell.buryQueue(undefined)
     yield* closeLife(cell, Exit.void)
+    cell.host.leaving--
     left(cell, "Stopped", Exit.void)
   })
 }
@@ -202,18 +213,16 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
     if (phase === Phase.dead) return Effect.void
     const gone = untilLeft(cell)
     if (phase === Phase.closing) return gone.await
-    if (phase === Phase.idle) {
-      if (cell.handlersRunning === 0) {
-        leave(cell, "Stopped", Exit.void, undefined)
-        return gone.await
-      }
-      // It waits for them, and begins no other.
-      cell.phase = Phase.waiting
+    if (phase === Phase.idle && cell.handlersRunning === 0) {
+      leave(cell, "Stopped", Exit.void, undefined)
+      return gone.await
     }
     if (more.draining === undefined) {
       more.draining = more.inbox ?? new Mail()
       more.sorts = true
       more.inbox = undefined
+      // What comes from now on must not begin beside its last handlers.
+      if (cell.phase === Phase.idle) cell.phase = Phase.waiting
       cell.admit()
     }
     if (!cell.drains || drainMillis <= 0) return end(cell)

@@ -10,7 +10,15 @@ import { CurrentItem } from "./LifeContext.ts"
 import { Phase } from "./Phase.ts"
 
 /** The handlers of a re-entrant actor that run at the same time. */
-export type Flights = Map<Fiber.Fiber<unknown, unknown>, Item>
+export class Flights {
+  readonly running = new Map<Fiber.Fiber<unknown, unknown>, Item>()
+  /** How many were interrupted and have not ended yet. */
+  landing = 0
+
+  get size(): number {
+    return this.running.size + this.landing
+  }
+}
 
 /**
  * Begins a handler that others may run beside; true when the drain may take another message.
@@ -22,9 +30,9 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
   const fiber = cell.fork(Effect.provideService(effect, CurrentItem, item))
   const exit = fiber.pollUnsafe()
   if (exit !== undefined) return cell.settle(item, exit)
-  more.flights ??= new Map()
+  more.flights ??= new Flights()
   const { flights } = more
-  flights.set(fiber, item)
+  flights.running.set(fiber, item)
   cell.current = undefined
   fiber.addObserver((exit) => {
     const { system } = host
@@ -33,11 +41,13 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
       if (cell.phase === Phase.busy || system.depth >= depthMax)
         return system.dispatcher.scheduleTask(land, 0)
       // A crash or a stop that came before has settled it.
-      if (!flights.delete(fiber)) return
+      if (!flights.running.delete(fiber)) return
+      // An answer resumes its asker on this stack, who may end this very actor: that waits for the drain.
+      cell.phase = Phase.busy
       system.depth++
       const goesOn = cell.settle(item, exit)
       system.depth--
-      if (goesOn) landed(cell, flights)
+      if (goesOn) cell.run()
     }
     land()
   })
@@ -46,24 +56,18 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
   return false
 }
 
-/** The drain goes on where it waited for a handler that has landed. */
-const landed = (cell: Cell, flights: Flights): void => {
-  const { phase } = cell
-  // Busy: a restart that took no time has left the drain to this stack.
-  if (phase === Phase.busy || (phase === Phase.waiting && cell.more.fiber === undefined)) cell.run()
-  else if (phase === Phase.idle && flights.size === 0) cell.host.rests(cell)
-}
-
 /** Interrupts the handlers that still run and settles all; the messages of the interrupted are dead letters. */
 export const groundAll = (cell: Cell): Effect.Effect<void> => {
   const flights = cell.rare?.flights
-  if (flights === undefined || flights.size === 0) return Effect.void
-  const all = [...flights]
-  flights.clear()
+  if (flights === undefined || flights.running.size === 0) return Effect.void
+  const all = [...flights.running]
+  flights.running.clear()
+  flights.landing += all.length
   return Effect.gen(function* () {
     for (const [fiber] of all) fiber.interruptUnsafe()
     for (const [fiber, item] of all) {
       const exit: Exit.Exit<unknown, unknown> = yield* Fiber.await(fiber)
+      flights.landing--
       if (exit._tag === "Success" || isDomainFailure(exit.cause)) cell.settle(item, exit)
       else cell.bury(item, "stopped", new Stopped({}), exit.cause)
     }

@@ -74,7 +74,7 @@ export class Host {
     if (cell === undefined) {
       cell = new Cell(this, id)
       this.cells.set(id, cell)
-      if (this.registration.activeMax !== undefined) this.makeRoom(this.registration.activeMax)
+      this.makeRoom()
     }
     return cell
   }
@@ -134,7 +134,7 @@ export class Host {
 
   /** The cell has nothing to do. */
   rests(cell: Cell): void {
-    if (this.draining !== undefined && cell.handlersRunning === 0) this.undrained(cell)
+    if (cell.handlersRunning === 0) this.undrained(cell)
     if (!this.sorted || !this.accepting || cell.idle !== undefined) return
     // It waits for more than messages.
     if (cell.queued > 0 || (cell.rare?.children?.size ?? 0) > 0) return
@@ -148,9 +148,9 @@ export class Host {
     if (this.newest === undefined) this.oldest = node
     else this.newest.next = node
     this.newest = node
-    const { activeMax, passivateAfterMillis } = this.registration
+    const { passivateAfterMillis } = this.registration
     if (passivateAfterMillis !== undefined) this.sweeper ??= this.sweep(passivateAfterMillis)
-    if (activeMax !== undefined) this.makeRoom(activeMax)
+    this.makeRoom()
   }
 
   /** The cell has something to do again. */
@@ -171,7 +171,9 @@ export class Host {
   }
 
   /** Passivates the least recently used idle cells while there are more than `activeMax`. */
-  private makeRoom(activeMax: number): void {
+  makeRoom(): void {
+    const { activeMax } = this.registration
+    if (activeMax === undefined) return
     while (this.cells.size - this.leaving > activeMax && this.oldest !== undefined) {
       const { cell } = this.oldest
       this.busy(cell)

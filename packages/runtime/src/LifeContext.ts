@@ -102,12 +102,14 @@ export class LifeContext implements LifeOf<Message.Any> {
     return Effect.sync(() => {
       const { cell } = this
       if (!this.isCurrent) return
-      unstashAll(cell)
+      unstashAll(cell, false)
       if (cell.phase === Phase.idle && cell.queued > 0) cell.schedule()
     })
   }
 
   get timers(): Timers {
+    // Those of an old life start nothing.
+    if (!this.isCurrent) return new Timers(this.cell, this.scope)
     const { more } = this.cell
     more.timers ??= new Timers(this.cell, this.scope)
     return more.timers
@@ -118,6 +120,11 @@ export class LifeContext implements LifeOf<Message.Any> {
       Effect.sync(() => {
         const { cell } = this
         if (!this.isCurrent) return
+        if (cell.handlers === undefined) {
+          // The build still runs: the two change places when it has ended.
+          cell.more.built = handlers as HandlerTable
+          return
+        }
         cell.more.built ??= cell.handlers
         cell.handlers = handlers as HandlerTable
       })
@@ -127,18 +134,20 @@ export class LifeContext implements LifeOf<Message.Any> {
     return Effect.sync(() => {
       const { rare } = this.cell
       if (!this.isCurrent || rare?.built === undefined) return
-      this.cell.handlers = rare.built
+      if (this.cell.handlers !== undefined) this.cell.handlers = rare.built
       rare.built = undefined
     })
   }
 
   get pipeToSelf(): LifeOf<Message.Any>["pipeToSelf"] {
-    return (effect, toMessage) =>
-      Effect.exit(effect).pipe(
+    return (effect, toMessage) => {
+      const piped = Effect.exit(effect).pipe(
         Effect.flatMap((exit) => this.self.tell(toMessage(exit))),
         Effect.forkIn(this.scope, { startImmediately: true }),
         Effect.asVoid
       )
+      return Effect.suspend(() => (this.isCurrent ? piped : Effect.void))
+    }
   }
 
   /** False once the life that this belongs to has ended. */

@@ -39,7 +39,7 @@ export class Rare {
   /** While the actor is being stopped: what came before. The inbox holds what comes for its next life. */
   draining: Inbox | undefined = undefined
   backoff: Backoff | undefined = undefined
-  /** The handlers that the life was built with, while it behaves otherwise. */
+  /** The handlers that the life was built with, while it behaves otherwise; until it is built, those that its build became. */
   built: HandlerTable | undefined = undefined
   children: Set<Host> | undefined = undefined
   timers: Timers | undefined = undefined
@@ -75,6 +75,14 @@ export function* allOf(rare: Rare, mail: Pick<Inbox, "shift"> | undefined): Iter
 /** Stands for a message that was withdrawn. */
 export const withdrawn = Symbol("withdrawn")
 
+/** Forgets messages that were withdrawn, so that they take no room; call only when no other waits. */
+export const discardWithdrawn = (rare: Rare): void => {
+  if (rare.withdrawn === 0) return
+  rare.inbox = undefined
+  rare.front = undefined
+  rare.withdrawn = 0
+}
+
 /** Takes the oldest message out of `mail`; `withdrawn` where it was taken back before. */
 export const shiftSent = (
   rare: Rare,
@@ -86,6 +94,6 @@ export const shiftSent = (
     rare.withdrawn--
     return withdrawn
   }
-  item.taken()
+  item.timer.taken(item)
   return item
 }

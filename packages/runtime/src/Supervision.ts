@@ -100,8 +100,11 @@ export const escalate: Escalate = { _tag: "Escalate" }
 /**
  * Decides by what the actor crashed of; `decide` is pure and must not throw.
  *
+ * Make a `restart` outside of `decide`: each one counts its own restarts, and one that is made anew for each crash counts none.
+ *
  * ```ts
- * Supervision.byCause((cause) => (Cause.squash(cause) instanceof OutOfMemory ? Supervision.escalate : Supervision.resume))
+ * const again = Supervision.restart({ schedule: Schedule.recurs(3) })
+ * Supervision.byCause((cause) => (Cause.squash(cause) instanceof OutOfMemory ? Supervision.escalate : again))
  * ```
  */
 export const byCause = (decide: (cause: Cause.Cause<unknown>) => Directive): Supervision => ({

@@ -7,10 +7,31 @@ import type { Cell } from "./Cell.ts"
 import type * as Message from "./Message.ts"
 import { TimedEnvelope } from "./TimedEnvelope.ts"
 
-interface Timer {
-  fiber: Fiber.Fiber<void> | undefined
-  /** Its message, while it waits in the mailbox. */
-  due: TimedEnvelope | undefined
+/** One timer, as long as it has messages to send or messages of it wait. */
+class Timer {
+  fiber: Fiber.Fiber<void> | undefined = undefined
+  /** Messages of it in the mailbox or the stash. */
+  readonly waiting = new Set<TimedEnvelope>()
+  private readonly key: unknown
+  private readonly among: Map<unknown, Timer>
+
+  constructor(key: unknown, among: Map<unknown, Timer>) {
+    this.key = key
+    this.among = among
+  }
+
+  taken(due: TimedEnvelope): void {
+    this.waiting.delete(due)
+    if (this.fiber === undefined && this.waiting.size === 0 && this.among.get(this.key) === this)
+      this.among.delete(this.key)
+  }
+
+  putAside(due: TimedEnvelope): void {
+    const { among, key } = this
+    // A single timer had ended with its message, unless its key has been taken since.
+    if (this.fiber === undefined && !among.has(key)) among.set(key, this)
+    if (among.get(key) === this) this.waiting.add(due)
+  }
 }
 
 /** The timers of one life of an actor, by key. */
@@ -30,7 +51,7 @@ export class Timers implements TimersOf<Message.Any> {
         Effect.sleep(delay),
         Effect.sync(() => {
           timer.fiber = undefined
-          this.send(key, timer, message)
+          this.send(timer, message)
         })
       )
     )
@@ -51,7 +72,7 @@ export class Timers implements TimersOf<Message.Any> {
           dueMillis += everyMillis * Math.max(1, Math.floor((nowMillis - dueMillis) / everyMillis) + 1)
           yield* Effect.sleep(dueMillis - nowMillis)
           // One that still waits in the mailbox is enough.
-          if (timer.due === undefined) this.send(key, timer, message)
+          if (timer.waiting.size === 0) this.send(timer, message)
         }
       })
     )
@@ -73,16 +94,11 @@ export class Timers implements TimersOf<Message.Any> {
     for (const key of [...this.timers.keys()]) this.cancelNow(key)
   }
 
-  /** A message of the timer is being handled. */
-  private taken(key: unknown, timer: Timer): void {
-    timer.due = undefined
-    if (timer.fiber === undefined && this.timers.get(key) === timer) this.timers.delete(key)
-  }
-
   private start(key: unknown, run: (timer: Timer) => Effect.Effect<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
+      if (!this.isCurrent) return Effect.void
       this.cancelNow(key)
-      const timer: Timer = { fiber: undefined, due: undefined }
+      const timer = new Timer(key, this.timers)
       this.timers.set(key, timer)
       return Effect.map(
         Effect.forkIn(
@@ -97,9 +113,9 @@ export class Timers implements TimersOf<Message.Any> {
     })
   }
 
-  private send(key: unknown, timer: Timer, message: Message.Any): void {
-    const due = new TimedEnvelope(message, () => this.taken(key, timer))
-    timer.due = due
+  private send(timer: Timer, message: Message.Any): void {
+    const due = new TimedEnvelope(message, timer)
+    timer.waiting.add(due)
     this.cell.pushTimed(due)
   }
 
@@ -108,7 +124,12 @@ export class Timers implements TimersOf<Message.Any> {
     if (timer === undefined) return
     this.timers.delete(key)
     timer.fiber?.interruptUnsafe()
-    if (timer.due === undefined) return
-    this.cell.withdrawTimed(timer.due)
+    for (const due of timer.waiting) this.cell.withdrawTimed(due)
+    timer.waiting.clear()
+  }
+
+  /** False once the life that this belongs to has ended. */
+  private get isCurrent(): boolean {
+    return this.cell.scope === this.scope
   }
 }

@@ -98,6 +98,26 @@ describe("passivation", () => {
     })
   )
 
+  it.effect("forgets an idle actor that was stopped: its next life is idle for as long as any", () =>
+    Effect.gen(function* () {
+      const log = makeLog()
+      yield* Effect.gen(function* () {
+        const system = yield* ActorSystem
+        const probe = yield* Probe.ref("a")
+        yield* probe.ask(new Note({ n: 1 }))
+        yield* Actor.stop(probe)
+        yield* TestClock.adjust("30 seconds")
+        yield* probe.ask(new Note({ n: 2 }))
+        yield* TestClock.adjust("59 seconds")
+        assert.strictEqual((yield* system.counters).actors, 1)
+        assert.strictEqual(yield* probe.ask(new Note({ n: 3 })), 2)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(log.lives, ["built", "closed", "built", "closed"])
+        assert.strictEqual((yield* system.counters).actors, 0)
+      }).pipe(withProbes(log, { passivateAfter: "1 minute" }))
+    })
+  )
+
   it.effect("20 000 actors come and go and leave nothing behind", () =>
     Effect.gen(function* () {
       const log = makeLog()
