@@ -232,7 +232,7 @@ export class Cell {
   schedule(): void {
     this.host.busy(this)
     this.phase = Phase.scheduled
-    this.host.system.schedule(this)
+    this.host.system.turns.schedule(this)
   }
 
   /** The turn has come. */
@@ -400,7 +400,7 @@ export class Cell {
         else this.admit()
       }
       if (system.depth < depthMax) goOn()
-      else system.dispatcher.scheduleTask(goOn, 0)
+      else system.later(goOn)
     })
   }
 

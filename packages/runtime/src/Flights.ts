@@ -38,8 +38,7 @@ export const takeOff = (cell: Cell, item: Item, effect: Effect.Effect<unknown, u
     const { system } = host
     const land = () => {
       // The drain on the stack goes first.
-      if (cell.phase === Phase.busy || system.depth >= depthMax)
-        return system.dispatcher.scheduleTask(land, 0)
+      if (cell.phase === Phase.busy || system.depth >= depthMax) return system.later(land)
       // A crash or a stop that came before has settled it.
       if (!flights.running.delete(fiber)) return
       // An answer resumes its asker on this stack, who may end this very actor: that waits for the drain.

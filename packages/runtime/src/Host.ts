@@ -225,7 +225,7 @@ export class Host {
     for (const cell of this.cells.values()) if (cell.drains) cells.add(cell)
     const drained = Latch.makeUnsafe(cells.size === 0)
     // Opened in a turn of its own: the cell that is the last is in the middle of something.
-    const done = () => this.system.dispatcher.scheduleTask(() => drained.openUnsafe(), 0)
+    const done = () => this.system.later(() => drained.openUnsafe())
     this.draining = { cells, done }
     const { drainMillis } = this.registration
     return Effect.andThen(

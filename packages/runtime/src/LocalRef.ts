@@ -58,15 +58,15 @@ export class LocalRef implements ActorRef<Message.Any> {
   /** A told message, in an envelope where more is known of it. */
   wrap(message: Message.Any, context: Context.Context<never>): Item {
     const { system } = this
-    const sender = system.senderOf(context)
-    const span = system.spanOf(context)
+    const sender = system.senders.senderOf(context)
+    const span = system.senders.spanOf(context)
     return sender === undefined && span === undefined ? message : new Envelope(message, sender, span)
   }
 
   /** An asked message. */
   enquire(message: Message.Any, context: Context.Context<never>): Ask {
     const { system } = this
-    return new Ask(message, system.senderOf(context), system.spanOf(context))
+    return new Ask(message, system.senders.senderOf(context), system.senders.spanOf(context))
   }
 
   /** The cell, when its mailbox is full; else the message is delivered, handled already, or a dead letter. */
