@@ -1,11 +1,13 @@
 export { BatchView } from "./log/BatchView.ts"
 export type { FsyncPolicy } from "./log/GroupCommit.ts"
+export type { Compacted } from "./log/Compaction.ts"
 export { Log, type LogOptions } from "./log/Log.ts"
 export { LogCorrupt, type LogError, LogFailed, LogUnsupported } from "./log/LogError.ts"
 export type { LogPoint } from "./log/LogPoint.ts"
 export type { LogRecord } from "./log/LogRecord.ts"
 export type { RawLog } from "./log/RawLog.ts"
 export type {
+  CompactOptions,
   ReadableLog,
   ReadOnlyLog,
   RecordAt,

@@ -66,8 +66,11 @@ export const replaceFile = (fs: FileSystem, path: string, content: Uint8Array): 
     fs.close(file)
   }
   fs.rename(aside, path)
-  fs.syncDirectory(parentOf(path))
+  syncParent(fs, path)
 }
+
+/** Makes the name of a file durable. */
+export const syncParent = (fs: FileSystem, path: string): void => fs.syncDirectory(parentOf(path))
 
 /** Makes a directory and what is missing above it, and makes their names durable. */
 export const ensureDirectory = (fs: FileSystem, path: string): void => {

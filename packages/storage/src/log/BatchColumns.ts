@@ -1,4 +1,4 @@
-import { type BatchHeader, batchHeaderBytes } from "./BatchHeader.ts"
+import { type BatchHeader, batchHeaderBytes, isControl } from "./BatchHeader.ts"
 import { align4, align8 } from "./LittleEndian.ts"
 
 /** Bits of the header's `columns`: which columns the body has, in this order; the last bit widens the subject ids. */
@@ -75,5 +75,7 @@ export const checkLayout = (
   const valueStart = headerStart + lastOf(layout.headerEnd)
   const valueBytes = lastOf(layout.end)
   if (align8(valueStart + valueBytes) !== header.length) return "heaps do not fill the batch"
+  if (!isControl(header) && Math.max(count, lastOf(layout.offsetDelta) + Math.min(count, 1)) > header.span)
+    return "more records than offsets"
   return { columns: layout, heaps: { headerStart, valueStart, valueBytes } }
 }

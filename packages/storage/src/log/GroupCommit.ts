@@ -72,10 +72,22 @@ export class GroupCommit {
 
   /** Answers when every full segment is synced and sealed. */
   sealed(): Effect.Effect<void, LogFailed> {
+    return this.syncedUntil(() => !this.writer.needsSeal)
+  }
+
+  /** Answers when everything appended so far is synced, whatever the class; what is appended meanwhile may be too. */
+  synced(): Effect.Effect<void, LogFailed> {
+    return Effect.suspend(() => {
+      const mark = this.writer.mark
+      return this.syncedUntil(() => this.writer.syncedMark >= mark && !this.writer.needsSeal)
+    })
+  }
+
+  private syncedUntil(isDone: () => boolean): Effect.Effect<void, LogFailed> {
     return Effect.callback<void, LogFailed>((resume) => {
       const look = (): void => {
         if (this.writer.failure !== undefined) resume(Effect.fail(this.writer.failure))
-        else if (!this.writer.needsSeal) resume(Effect.void)
+        else if (isDone()) resume(Effect.void)
         else {
           this.startSync()
           if (this.syncing) this.whenIdle.push(look)

@@ -105,7 +105,7 @@ const open = Effect.fn("Log.open")(function* (
   const log = yield* Effect.acquireRelease(
     attemptAt("open", directory, () => {
       ensureDirectory(fs, directory)
-      const { segments, report } = recoverLog(fs, directory, indexSpacing)
+      const { segments, state, report } = recoverLog(fs, directory, indexSpacing)
       const shape = {
         directory,
         segmentBytes: options.segmentBytes ?? 64 * 1024 * 1024,
@@ -120,10 +120,12 @@ const open = Effect.fn("Log.open")(function* (
       return new OpenLog({
         fs,
         directory,
-        writer: new LogWriter(fs, shape, segments, logId, nowMillis),
+        writer: new LogWriter(fs, shape, segments, logId, nowMillis, state),
         recovery: report,
         durability,
         fsync,
+        segmentBytes: shape.segmentBytes,
+        indexSpacing,
         archive: options.archive
       })
     }),

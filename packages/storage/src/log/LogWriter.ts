@@ -2,8 +2,11 @@ import type { FileSystem } from "../disk/FileSystem.ts"
 import { replaceFile, writeFully } from "../disk/WholeFile.ts"
 import { type BatchHeader, controlKind } from "./BatchHeader.ts"
 import { encodeIndexFile } from "./IndexFile.ts"
+import { deleteNoteBytes, encodeDeleteNote, markDeleted } from "./DeleteNote.ts"
+import type { DeletedRecords } from "./DeletedRecords.ts"
 import { LogFailed, logFailed } from "./LogError.ts"
-import { inDirectory, indexName, segmentName } from "./LogFiles.ts"
+import { inDirectory, indexName, segmentName, stateName } from "./LogFiles.ts"
+import { type Cleaned, encodeLogState, type LogState, noState } from "./LogState.ts"
 import { type LogId, logIdSeed } from "./LogId.ts"
 import { endOf, type LogPoint } from "./LogPoint.ts"
 import type { LogRecord } from "./LogRecord.ts"
@@ -56,23 +59,38 @@ export class LogWriter {
   private readonly seed: number
   private readonly ordinary: OpenBatch
   private open: OpenBatch
-  private openIsControl = false
+  /** What kind of control the open batch is; `undefined` for records. */
+  private openKind: number | undefined
   /** The first subject number of the active segment that no batch names yet. */
   private unnamed: number
   private file: number
   private readonly unsealed: Array<Unsealed> = []
+  private cleaned: ReadonlyArray<Cleaned>
+  /** Deletes noted in segments that are not sealed yet: the segment, first and last sequence. */
+  private readonly lateDeletes: Array<readonly [segment: number, first: number, last: number]> = []
+  /** Everything appended before this mark is synced. */
+  syncedMark = 0
+  private writtenMark = 0
   private writes = 0
   private syncedWrites = 0
 
-  constructor(fs: FileSystem, shape: WriterShape, segments: Array<Segment>, logId: LogId, nowMillis: number) {
+  constructor(
+    fs: FileSystem,
+    shape: WriterShape,
+    segments: Array<Segment>,
+    logId: LogId,
+    nowMillis: number,
+    state: LogState = noState
+  ) {
     this.fs = fs
     this.shape = shape
     this.segments = segments
+    this.cleaned = state.cleaned
     this.logId = segments[0]?.header.logId ?? logId
     this.seed = logIdSeed(this.logId)
     const last = segments[segments.length - 1]
     this.epoch = last?.lastEpoch ?? 0
-    if (last === undefined || last.sealed) this.addSegment(last, nowMillis)
+    if (last === undefined || last.sealed || last.header.generation > 0) this.addSegment(last, nowMillis)
     const active = this.active
     this.file = fs.open(active.path, "write")
     this.unnamed = active.subjects.names.length
@@ -116,8 +134,12 @@ export class LogWriter {
     const { headers, key, timeMillis, value } = record
     const keyBytes = key === undefined ? 0 : key.length
     const headerBytes = headers === undefined ? 0 : headers.length
-    if (open.count === 0 || this.openIsControl || !open.fits(value.length, keyBytes, headerBytes, timeMillis))
-      this.makeRoom(1, value.length, keyBytes, headerBytes, false, timeMillis)
+    if (
+      open.count === 0 ||
+      this.openKind !== undefined ||
+      !open.fits(value.length, keyBytes, headerBytes, timeMillis)
+    )
+      this.makeRoom(1, value.length, keyBytes, headerBytes, undefined, timeMillis)
     return this.add(record)
   }
 
@@ -142,7 +164,7 @@ export class LogWriter {
       throw new RangeError("a batch must be smaller than 512 MiB")
     const first = this.nextSequence
     if (records.length === 0) return first
-    this.makeRoom(records.length, values, keys, headers, false, latest, earliest)
+    this.makeRoom(records.length, values, keys, headers, undefined, latest, earliest)
     for (const record of records) this.add(record)
     return first
   }
@@ -155,11 +177,27 @@ export class LogWriter {
       record.value.length,
       record.key?.length ?? 0,
       record.headers?.length ?? 0,
-      true,
+      controlKind.owner,
       record.timeMillis
     )
     this.open.add(record, record.subject === undefined ? 0 : this.active.subjects.idOf(record.subject))
     this.mark++
+  }
+
+  /** Takes the records `first` to `last` away from readers, with a note in the log; true when a segment is mostly deleted now. */
+  deleteRecords(first: number, last: number): boolean {
+    if (this.failure !== undefined) throw this.failure
+    if (!(Number.isSafeInteger(first) && Number.isSafeInteger(last) && first <= last))
+      throw new RangeError(`not a range of sequences: ${first} to ${last}`)
+    const from = Math.max(first, (this.segments[0] as Segment).baseSequence)
+    const to = Math.min(last, this.nextSequence - 1)
+    if (from > to) return false
+    this.makeRoom(1, deleteNoteBytes, 0, 0, controlKind.deletes, 0)
+    this.open.add({ value: encodeDeleteNote(from, to), timeMillis: 0 }, 0)
+    this.mark++
+    // Room for a control means that all records are written: each is in a segment.
+    const at = this.active.baseSequence
+    return markDeleted(this.segments, from, to, (a, b) => this.lateDeletes.push([at, a, b]))
   }
 
   /** Writes the open batch, after the batch that names its new subjects; rolls when the segment is full. */
@@ -168,12 +206,13 @@ export class LogWriter {
     if (open.count === 0) return
     this.attempt("write", this.active.path, () => {
       this.nameSubjects()
-      const sealed = open.seal(this.place(), this.openIsControl ? controlKind.owner : undefined)
+      const sealed = open.seal(this.place(), this.openKind)
       const position = this.put(sealed.bytes, sealed.header)
-      if (!this.openIsControl) this.active.subjects.note(open.subjectIds, open.count, position)
+      if (this.openKind === undefined) this.active.subjects.note(open.subjectIds, open.count, position)
     })
     open.clear()
     this.open = this.ordinary
+    this.writtenMark = this.mark
     const { active, shape } = this
     const isOld = active.maxTimeMillis - active.firstTimeMillis >= shape.segmentMillis
     if (active.size >= shape.segmentBytes || isOld) this.roll(active.maxTimeMillis)
@@ -190,6 +229,7 @@ export class LogWriter {
       const note = controlBatch(controlKind.epoch, [], this.place())
       this.put(note.bytes, note.header)
     })
+    this.writtenMark = this.mark
   }
 
   /** Refuses every later append: another writer has begun `epoch`. */
@@ -221,7 +261,7 @@ export class LogWriter {
    */
   sync(done: (failure: LogFailed | undefined) => void): void {
     const target = this.writtenTo
-    const writes = this.writes
+    const { writes, writtenMark } = this
     const { active, file } = this
     const point = endOf(active)
     const waiting = this.unsealed.slice()
@@ -244,6 +284,7 @@ export class LogWriter {
           this.syncedTo = Math.max(this.syncedTo, target)
           this.syncedPoint = point
           this.syncedWrites = writes
+          this.syncedMark = writtenMark
         }
         done(this.failure)
       })
@@ -278,6 +319,30 @@ export class LogWriter {
     }
   }
 
+  /** Up to where the log is compacted, and since when. */
+  get compacted(): ReadonlyArray<Cleaned> {
+    return this.cleaned
+  }
+
+  /** Puts the state file there anew: how far the log is compacted, and what the sealed segments say is deleted. */
+  writeState(cleaned: ReadonlyArray<Cleaned>): void {
+    const unsealed = this.segments.find((segment) => !segment.sealed) as Segment
+    const late = this.lateDeletes.filter(([at]) => at >= unsealed.baseSequence)
+    this.lateDeletes.splice(0, this.lateDeletes.length, ...late)
+    const deleted: Array<DeletedRecords> = []
+    for (const segment of this.segments) {
+      if (segment.deleted === undefined || segment.deleted.count === 0) continue
+      // A note that is not synced may be lost, and what it says must be lost with it.
+      const known = segment.deleted.copy()
+      for (const [, first, last] of late) known.remove(first, last)
+      if (known.count > 0) deleted.push(known)
+    }
+    const state = { appliedTo: unsealed.baseSequence, cleaned, deleted }
+    const path = inDirectory(this.shape.directory, stateName)
+    this.attempt("write", path, () => replaceFile(this.fs, path, encodeLogState(state, this.logId)))
+    this.cleaned = cleaned
+  }
+
   private add(record: LogRecord): number {
     this.open.add(record, record.subject === undefined ? 0 : this.active.subjects.idOf(record.subject))
     if (record.timeMillis > this.lastTimeMillis) this.lastTimeMillis = Math.floor(record.timeMillis)
@@ -300,7 +365,7 @@ export class LogWriter {
     values: number,
     keys: number,
     headers: number,
-    control: boolean,
+    kind: number | undefined,
     latest: number,
     earliest = latest
   ): void {
@@ -308,7 +373,7 @@ export class LogWriter {
     if (open.count > 0) {
       const room = open.room
       const fits =
-        control === this.openIsControl &&
+        kind === this.openKind &&
         open.count + records <= room.records &&
         open.fits(values, keys, headers, latest) &&
         open.fits(values, keys, headers, earliest)
@@ -317,7 +382,7 @@ export class LogWriter {
     }
     const { active, shape } = this
     if (latest - active.firstTimeMillis >= shape.segmentMillis) this.roll(latest)
-    this.openIsControl = control
+    this.openKind = kind
     const { room } = shape
     if (
       records > room.records ||
@@ -369,7 +434,7 @@ export class LogWriter {
       epoch: this.epoch,
       generation: 0,
       createdMillis: Math.max(0, Math.floor(nowMillis)),
-      previousChain: previous?.tailChain ?? 0
+      previousChain: previous?.endChain ?? 0
     }
     const path = inDirectory(directory, segmentName(header.baseSequence))
     replaceFile(this.fs, path, encodeSegmentHeader(header))
@@ -382,6 +447,7 @@ export class LogWriter {
     replaceFile(this.fs, path, encodeIndexFile(segment))
     segment.sealed = true
     this.unsealed.splice(this.unsealed.indexOf(full), 1)
+    if (segment.hasDeletes) this.writeState(this.cleaned)
     this.syncedTo = Math.max(this.syncedTo, segment.nextSequence)
     this.fs.close(full.file)
   }
@@ -412,7 +478,8 @@ export class LogWriter {
     }
   }
 
-  private fail(operation: string, path: string, cause: unknown): LogFailed {
+  /** Poisons the log with what the disk said. */
+  fail(operation: string, path: string, cause: unknown): LogFailed {
     this.failure ??= logFailed(operation, path, cause)
     return this.failure
   }

@@ -2,7 +2,8 @@ import type { FileSystem } from "../disk/FileSystem.ts"
 import { readFully, replaceFile } from "../disk/WholeFile.ts"
 import { encodeIndexFile } from "./IndexFile.ts"
 import type { LogCorrupt } from "./LogError.ts"
-import { cutName, inDirectory, indexName } from "./LogFiles.ts"
+import { cutName, inDirectory, indexName, stateName } from "./LogFiles.ts"
+import type { LogState } from "./LogState.ts"
 import type { Segment } from "./Segment.ts"
 import { segmentHeaderBytes } from "./SegmentHeader.ts"
 import { type Survey, surveyLog } from "./Survey.ts"
@@ -21,13 +22,14 @@ export interface RecoveryReport {
         readonly copies: ReadonlyArray<string>
       }
     | undefined
-  /** Index files that were lost or damaged and were written anew. */
+  /** Index files that were lost or damaged, and the state file when it was: they were made anew from the segments. */
   readonly rebuiltIndexes: ReadonlyArray<string>
 }
 
 /** A log as it is after recovery. */
 export interface Recovered {
   readonly segments: Array<Segment>
+  readonly state: LogState
   readonly report: RecoveryReport
 }
 
@@ -47,14 +49,19 @@ export const recoverLog = (fs: FileSystem, directory: string, indexSpacing: numb
     if (segment.sealed) continue
     // Read back is not synced: after a killed process all of it may still be in the page cache only.
     syncFile(fs, segment.path)
-    if (k === segments.length - 1) continue
+    if (k === segments.length - 1 && segment.header.generation === 0) continue
     const path = inDirectory(directory, indexName(segment.baseSequence))
     replaceFile(fs, path, encodeIndexFile(segment))
     segment.sealed = true
     if (survey.unindexed.includes(segment.baseSequence)) rebuiltIndexes.push(path)
   }
+  if (survey.lostState) {
+    const path = inDirectory(directory, stateName)
+    fs.remove(path)
+    rebuiltIndexes.push(path)
+  }
   fs.syncDirectory(directory)
-  return { segments, report: { cut, rebuiltIndexes } }
+  return { segments, state: survey.state, report: { cut, rebuiltIndexes } }
 }
 
 /** How far a log is good, without changing a byte of it: for readers in other processes and for a damaged log. */
