@@ -60,7 +60,7 @@ export const compactionProgram = (
     let nowMillis = 0
     const next = (): LogRecord => {
       const n = seen.appended.length
-      const isKeyed = random() < 0.7
+      const isKeyed = random() < 0.5
       const record: LogRecord = {
         value: utf8.encode(`value ${n} `.padEnd(10 + Math.floor(random() * 40), "x")),
         timeMillis: 1_700_000_000_000 + n,
@@ -91,11 +91,14 @@ export const compactionProgram = (
       } else if (choice < 0.62) {
         yield* Log.attempt(() => log.appendControl({ value: utf8.encode(`note ${step}`), timeMillis: step }))
       } else if (choice < 0.74) {
-        const sequence = 1 + Math.floor(random() * (seen.appended.length - 1))
-        if (sequence >= seen.appended.length || seen.appended[sequence]?.key !== "") continue
-        if (seen.deletes.some((d) => d.sequence === sequence)) continue
-        seen.deletes.push({ sequence, after: log.nextSequence - 1, kept: false })
-        yield* Log.attempt(() => log.deleteRecords(sequence))
+        const oldest = Math.max(1, seen.appended.length - 40)
+        for (let i = 0; i < 4; i++) {
+          const sequence = oldest + Math.floor(random() * (seen.appended.length - oldest))
+          if (sequence >= seen.appended.length || seen.appended[sequence]?.key !== "") continue
+          if (seen.deletes.some((d) => d.sequence === sequence)) continue
+          seen.deletes.push({ sequence, after: log.nextSequence - 1, kept: false })
+          yield* Log.attempt(() => log.deleteRecords(sequence))
+        }
       } else if (choice < 0.84) {
         const last = log.nextSequence - 1
         const deletes = seen.deletes.slice()

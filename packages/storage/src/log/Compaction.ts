@@ -6,6 +6,7 @@ import {
   goneByKey,
   groupPlans,
   type IsGone,
+  isKeptControl,
   onlyDeleted,
   planSegment,
   readKeys,
@@ -195,6 +196,7 @@ function* copyKept(
   isGone: IsGone
 ): Generator<void, void, void> {
   const { segments } = log.writer
+  const carriedOut = new Map(group.map((plan) => [plan.segment, plan.deleted]))
   for (const plan of group) {
     for (const batches of log.reader.batchesOf(plan.segment, stretchBytes)) {
       for (const { batch, header } of batches) {
@@ -205,16 +207,15 @@ function* copyKept(
         }
         const kind = controlKindOf(header)
         if (kind === controlKind.deletes) {
-          // Needed as long as what it deletes is in a file.
+          // Needed as long as what it deletes is in a file: what goes here goes with one rename.
           const rows: Array<number> = []
           let row = 0
           eachDelete(batch, (first, last) => {
-            if (anyDeleted(segments, first, last)) rows.push(row)
+            if (anyDeleted(segments, first, last, carriedOut)) rows.push(row)
             row++
           })
           if (rows.length > 0) made.keepControl(kind, batch, rows)
-        } else if (kind !== controlKind.subjects && kind !== controlKind.checkpoint)
-          made.keepControl(kind, batch)
+        } else if (isKeptControl(header)) made.keepControl(kind, batch)
       }
       yield
     }

@@ -1,10 +1,10 @@
-import { isControl } from "./BatchHeader.ts"
+import { type BatchHeader, controlKind, controlKindOf, isControl } from "./BatchHeader.ts"
 import type { BatchView } from "./BatchView.ts"
 import type { DeletedRecords } from "./DeletedRecords.ts"
 import { KeyTable } from "./KeyTable.ts"
 import type { LogReader } from "./LogReader.ts"
 import type { Cleaned } from "./LogState.ts"
-import type { Segment } from "./Segment.ts"
+import { deletesRecords, type Segment } from "./Segment.ts"
 
 /** Bytes that are looked at before others get their turn. */
 const stretchBytes = 1024 * 1024
@@ -93,6 +93,12 @@ export const goneByKey = (
   }
 }
 
+/** True for a control batch that rewriting keeps: names of subjects are given anew, checkpoints have said what they had to. */
+export const isKeptControl = (header: BatchHeader): boolean => {
+  const kind = controlKindOf(header)
+  return kind !== controlKind.subjects && kind !== controlKind.checkpoint
+}
+
 /** Looks at a segment and counts what goes; yields now and then. */
 export function* planSegment(
   reader: LogReader,
@@ -109,7 +115,8 @@ export function* planSegment(
   for (const group of reader.batchesOf(segment, stretchBytes)) {
     for (const { batch, header } of group) {
       if (isControl(header)) {
-        plan.liveBytes += header.length
+        // A note of deletes mostly goes with what it deletes.
+        if (isKeptControl(header) && !deletesRecords(header)) plan.liveBytes += header.length
         continue
       }
       for (let row = 0; row < batch.count; row++) {

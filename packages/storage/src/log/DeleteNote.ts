@@ -78,11 +78,20 @@ export const isMostlyDeleted = (segment: Segment): boolean =>
   segment.deleted.count > 0 &&
   segment.deleted.count >= segment.rows * deletedShareMax
 
-/** True when a record of `[first, last]` is marked as deleted. */
-export const anyDeleted = (segments: ReadonlyArray<Segment>, first: number, last: number): boolean => {
+/** True when a record of `[first, last]` is marked as deleted, but for those in `except`. */
+export const anyDeleted = (
+  segments: ReadonlyArray<Segment>,
+  first: number,
+  last: number,
+  except: ReadonlyMap<Segment, DeletedRecords | undefined>
+): boolean => {
   let any = false
   eachPart(segments, first, last, (segment, from, to) => {
-    any ||= segment.deleted?.anyIn(from, to + 1) === true
+    const { deleted } = segment
+    if (any || deleted?.anyIn(from, to + 1) !== true) return
+    const known = except.get(segment)
+    for (let sequence = from; sequence <= to && !any; sequence++)
+      any = deleted.has(sequence) && known?.has(sequence) !== true
   })
   return any
 }

@@ -68,6 +68,8 @@ export class LogWriter {
   private cleaned: ReadonlyArray<Cleaned>
   /** Deletes noted in segments that are not sealed yet: the segment, first and last sequence. */
   private readonly lateDeletes: Array<readonly [segment: number, first: number, last: number]> = []
+  /** Called with each segment that was sealed. */
+  onSealed: (segment: Segment) => void = () => {}
   /** Everything appended before this mark is synced. */
   syncedMark = 0
   private writtenMark = 0
@@ -448,6 +450,7 @@ export class LogWriter {
     segment.sealed = true
     this.unsealed.splice(this.unsealed.indexOf(full), 1)
     if (segment.hasDeletes) this.writeState(this.cleaned)
+    this.onSealed(segment)
     this.syncedTo = Math.max(this.syncedTo, segment.nextSequence)
     this.fs.close(full.file)
   }

@@ -158,10 +158,7 @@ export class OpenLog implements WritableLog {
     this.plan()
     const mostly = this.writer.deleteRecords(first, last)
     this.reader.forgetPoint()
-    if (mostly && !this.reclaiming) {
-      this.reclaiming = true
-      this.keeping?.reclaimSoon()
-    }
+    if (mostly) this.reclaim()
   }
 
   compact(options: CompactOptions = {}): Effect.Effect<Compacted, LogError> {
@@ -254,7 +251,10 @@ export class OpenLog implements WritableLog {
   /** Gives the log its keepers; once, before it is used. */
   keptBy(keeping: Keeping): void {
     this.keeping = keeping
-    if (this.writer.segments.some(isMostlyDeleted)) keeping.reclaimSoon()
+    this.writer.onSealed = (segment) => {
+      if (isMostlyDeleted(segment)) this.reclaim()
+    }
+    if (this.writer.segments.some(isMostlyDeleted)) this.reclaim()
   }
 
   /** The keeper's part of `append`. */
@@ -314,6 +314,12 @@ export class OpenLog implements WritableLog {
         )
       )
     })
+  }
+
+  private reclaim(): void {
+    if (this.reclaiming) return
+    this.reclaiming = true
+    this.keeping?.reclaimSoon()
   }
 
   private get compactable(): Compactable {

@@ -34,7 +34,6 @@ export class SegmentRewrite {
   /** The first subject number that no batch names yet. */
   private unnamed = 1
   private ids: { readonly from: SubjectDictionary; readonly to: Array<number> } | undefined
-  private closed = false
   private swapped = false
 
   constructor(fs: FileSystem, directory: string, header: SegmentHeader, indexSpacing: number) {
@@ -91,11 +90,12 @@ export class SegmentRewrite {
 
   /** Writes the rest and syncs it; `done` is called once, with what went wrong. */
   finish(done: (error: unknown) => void): void {
-    this.write(this.end)
-    this.fs.syncData(this.file, (error) => {
-      this.release()
+    try {
+      this.write(this.end)
+      this.fs.syncData(this.file, done)
+    } catch (error) {
       done(error)
-    })
+    }
   }
 
   /** Puts the file in the place of the first old segment: from here on it is the segment. */
@@ -114,19 +114,13 @@ export class SegmentRewrite {
 
   /** Gives the handle back, and takes the file away when it was not swapped in. */
   close(): void {
-    this.release()
+    this.fs.close(this.file)
     if (this.swapped) return
     try {
       this.fs.remove(this.aside)
     } catch {
       // Opening the log again removes it.
     }
-  }
-
-  private release(): void {
-    if (this.closed) return
-    this.closed = true
-    this.fs.close(this.file)
   }
 
   private write(until: number): void {
