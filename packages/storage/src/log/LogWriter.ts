@@ -4,7 +4,7 @@ import { type BatchHeader, controlKind } from "./BatchHeader.ts"
 import { encodeIndexFile } from "./IndexFile.ts"
 import { deleteNoteBytes, encodeDeleteNote, markDeleted } from "./DeleteNote.ts"
 import type { DeletedRecords } from "./DeletedRecords.ts"
-import { LogFailed, logFailed } from "./LogError.ts"
+import { LogCorrupt, LogFailed, logFailed } from "./LogError.ts"
 import { inDirectory, indexName, segmentName, stateName } from "./LogFiles.ts"
 import { type Cleaned, encodeLogState, type LogState, noState } from "./LogState.ts"
 import { type LogId, logIdSeed } from "./LogId.ts"
@@ -92,6 +92,14 @@ export class LogWriter {
     this.seed = logIdSeed(this.logId)
     const last = segments[segments.length - 1]
     this.epoch = last?.lastEpoch ?? 0
+    if (last !== undefined && !last.isWhole)
+      throw new LogCorrupt({
+        file: last.path,
+        from: last.size,
+        to: last.size,
+        expected: `${last.header.rewrittenSpan} sequences in a rewritten segment`,
+        found: `${last.records}`
+      })
     if (last === undefined || last.sealed || last.header.generation > 0) this.addSegment(last, nowMillis)
     const active = this.active
     this.file = fs.open(active.path, "write")

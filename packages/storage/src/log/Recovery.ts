@@ -49,7 +49,7 @@ export const recoverLog = (fs: FileSystem, directory: string, indexSpacing: numb
     if (segment.sealed) continue
     // Read back is not synced: after a killed process all of it may still be in the page cache only.
     syncFile(fs, segment.path)
-    if (k === segments.length - 1 && segment.header.generation === 0) continue
+    if (k === segments.length - 1 && (segment.header.generation === 0 || !segment.isWhole)) continue
     const path = inDirectory(directory, indexName(segment.baseSequence))
     replaceFile(fs, path, encodeIndexFile(segment))
     segment.sealed = true

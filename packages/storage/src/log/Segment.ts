@@ -53,6 +53,11 @@ export class Segment {
     return this.nextSequence - this.header.baseSequence
   }
 
+  /** True but for a rewritten segment of which only a part is there: a replica that is getting it. */
+  get isWhole(): boolean {
+    return this.header.generation === 0 || this.records === (this.header.rewrittenSpan ?? 0)
+  }
+
   /** What the next segment names as the batch before it: of a rewritten segment the last batch that it had at first. */
   get endChain(): number {
     return this.header.generation === 0 ? this.tailChain : (this.header.rewrittenTail ?? 0)

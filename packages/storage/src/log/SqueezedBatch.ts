@@ -14,13 +14,17 @@ export const recordOfRow = (batch: BatchView, row: number): LogRecord => ({
   mark: batch.mark(row)
 })
 
-/** The same batch without the rows that `isGone`: in memory of its own, covering the same sequences. */
+/**
+ * The same batch without the rows that `isGone`: in memory of its own, covering the same sequences. It is never written,
+ * unless `as` says with which seed, and what it covers.
+ */
 export const squeezeBatch = (
   batch: BatchView,
   header: BatchHeader,
   dictionary: SubjectDictionary,
   from: number,
-  isGone: (sequence: number) => boolean
+  isGone: (sequence: number) => boolean,
+  as: { readonly seed: number; readonly span: number } = { seed: 0, span: header.span }
 ): BatchView | string => {
   const bytes = header.length - batchHeaderBytes
   const open = new OpenBatch({ records: Math.max(1, batch.count), valueBytes: bytes, heapBytes: bytes })
@@ -35,9 +39,9 @@ export const squeezeBatch = (
     baseSequence: header.baseSequence,
     epoch: header.epoch,
     syncedTo: header.syncedTo,
-    seed: 0
+    seed: as.seed
   }
-  const sealed = open.seal(place, undefined, header.span)
+  const sealed = open.seal(place, undefined, as.span)
   const own = sealed.bytes.slice()
   return viewBatch(own, new DataView(own.buffer), 0, sealed.header, dictionary, from)
 }
