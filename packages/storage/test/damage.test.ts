@@ -34,6 +34,25 @@ const smallLog = Effect.gen(function* () {
   return fs
 })
 
+/** The same after deletes and a compaction: rewritten segments, a state file, and deletes that are only noted. */
+const compactedLog = Effect.gen(function* () {
+  const fs = yield* smallLog
+  yield* withLog(fs, options, (log) =>
+    Effect.gen(function* () {
+      for (const sequence of [2, 3, 6, 9]) log.deleteRecords(sequence)
+      yield* log.roll
+      yield* log.compact()
+      log.append(recordOf(25, 10))
+      log.deleteRecords(18)
+      log.deleteRecords(25)
+      yield* log.roll
+      log.append(recordOf(26, 10))
+      log.deleteRecords(15)
+    })
+  )
+  return fs
+})
+
 const contents = (log: Log): { readonly lines: Map<number, string>; readonly controls: Array<number> } => ({
   lines: linesIn(log, 100_000),
   controls: [...log.scan()].flatMap((group) =>
@@ -44,11 +63,15 @@ const contents = (log: Log): { readonly lines: Map<number, string>; readonly con
 const flipOptions = count({ quick: 1, long: 8 })
 
 describe("L7 no silent damage", () => {
-  it.effect("a flipped bit anywhere in a closed log is reported, and is never other records or fewer", () =>
+  for (const [what, make, records] of [
+    ["a closed log", smallLog, 24],
+    ["a log with deletes that was compacted", compactedLog, 11]
+  ] as const)
+    it.effect(`a flipped bit anywhere in ${what} is reported, and is never other records or fewer`, () =>
     Effect.gen(function* () {
-      const whole = yield* smallLog
+      const whole = yield* make
       const expected = yield* withLog(whole.clone(1), options, (log) => Effect.sync(() => contents(log)))
-      assert.strictEqual(expected.lines.size, 24)
+      assert.strictEqual(expected.lines.size, records)
       assert.strictEqual(expected.controls.length, 6)
       const random = seeded(firstSeed())
       let flips = 0

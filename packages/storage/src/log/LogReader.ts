@@ -275,7 +275,8 @@ export class LogReader {
     if (deleted === undefined || batch.isControl || !deleted.anyIn(batch.baseSequence, batch.nextSequence))
       return batch
     const squeezed = squeezeBatch(batch, header, segment.subjects, from, (sequence) => deleted.has(sequence))
-    if (typeof squeezed === "string") throw new Error(squeezed)
+    if (typeof squeezed === "string")
+      throw this.damaged(segment, chunk, at, "a batch built as the format says", squeezed, header.length)
     return squeezed
   }
 

@@ -31,8 +31,11 @@ export const squeezeBatch = (
   const ids = batch.subjectIds
   for (let row = 0; row < batch.count; row++) {
     const sequence = batch.sequence(row)
-    if (!isGone(sequence))
-      open.addAt(recordOfRow(batch, row), ids?.[row] ?? 0, sequence - header.baseSequence)
+    if (isGone(sequence)) continue
+    const record = recordOfRow(batch, row)
+    const { headers, key, timeMillis, value } = record
+    if (!open.fits(value.length, key?.length ?? 0, headers?.length ?? 0, timeMillis)) return "heaps overlap"
+    open.addAt(record, ids?.[row] ?? 0, sequence - header.baseSequence)
   }
   const place = {
     chain: header.chain,
