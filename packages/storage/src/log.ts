@@ -16,5 +16,6 @@ export type {
   SealedSegment,
   WritableLog
 } from "./log/ReadableLog.ts"
+export type { DamagedRange, Repair, Repaired } from "./log/Repair.ts"
 export type { RecoveryReport } from "./log/Recovery.ts"
 export { SubjectFilter } from "./log/SubjectFilter.ts"

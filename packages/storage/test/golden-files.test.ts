@@ -52,7 +52,7 @@ describe("golden files", () => {
         const disk = diskOf(files)
         yield* withLog(disk, { durability: "disk" }, (log) =>
           Effect.sync(() => {
-            assert.deepStrictEqual(log.recovery, { cut: undefined, rebuiltIndexes: [] })
+            assert.deepStrictEqual(log.recovery, { cut: undefined, rebuiltIndexes: [], repaired: [] })
             assert.deepStrictEqual(linesIn(log), linesOf(version))
             const controls = [...log.scan()].flat().flatMap((batch) => (batch.isControl ? [batch] : []))
             const texts = controls.flatMap((b) =>

@@ -104,6 +104,12 @@ export const encodeIndexFile = (segment: Segment): Uint8Array => {
   return bytes
 }
 
+/** The generation that an index file says its segment has; 0 when it is too short to say. */
+export const generationIn = (bytes: Uint8Array): number =>
+  bytes.length < indexHeaderBytes
+    ? 0
+    : new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(indexHeaderAt.generation, true)
+
 /** The sealed segment that an index file describes, or `undefined` when the file is damaged or of another segment. */
 export const decodeIndexFile = (
   bytes: Uint8Array,

@@ -13,6 +13,7 @@ import { LogReader } from "./LogReader.ts"
 import { LogWriter } from "./LogWriter.ts"
 import { OpenLog } from "./OpenLog.ts"
 import type { ReadOnlyLog, SealedSegment, WritableLog } from "./ReadableLog.ts"
+import { type Repair, repairLog } from "./Repair.ts"
 import { recoverLog, surveyReadable } from "./Recovery.ts"
 
 /** What a log is and how it is written. */
@@ -42,6 +43,11 @@ export interface LogOptions {
   readonly lingerMillis?: number
   /** Bytes between two entries of a segment's index; default 32 KiB. */
   readonly indexBytes?: number
+  /**
+   * What to do about damage to synced bytes, which opening refuses without it: move it aside and go on with a gap, or fetch
+   * the range from a replica. Opening then reads every byte there is; `log.recovery.repaired` says what was done.
+   */
+  readonly repair?: Repair
   /** Gets each full segment before retention removes it; when it fails the segment stays and `retain` fails. */
   readonly archive?: (segment: SealedSegment) => Effect.Effect<void, unknown>
 }
@@ -86,7 +92,7 @@ const claim = (fs: FileSystem, directory: string): Effect.Effect<unknown, LogFai
  * Opens a log to write and read, making it when it is not there; closing the scope writes, syncs and closes it.
  *
  * Opening recovers: a torn or reordered unsynced end is cut (`log.recovery` says what), damage below the synced line is
- * `LogCorrupt` and changes nothing.
+ * `LogCorrupt` and changes nothing, unless `repair` says what to do about it.
  */
 const open = Effect.fn("Log.open")(function* (
   options: LogOptions
@@ -101,11 +107,15 @@ const open = Effect.fn("Log.open")(function* (
     low: yield* Random.nextIntBetween(0, 0xffff_ffff),
     high: yield* Random.nextIntBetween(0, 0xffff_ffff)
   }
+  const repaired =
+    options.repair === undefined
+      ? []
+      : yield* repairLog(fs, directory, indexSpacing, options.repair)
   const fsync = options.fsync ?? (durability === "disk" ? "always" : "never")
   const log = yield* Effect.acquireRelease(
     attemptAt("open", directory, () => {
       ensureDirectory(fs, directory)
-      const { segments, state, report } = recoverLog(fs, directory, indexSpacing)
+      const { segments, state, report } = recoverLog(fs, directory, indexSpacing, repaired)
       const shape = {
         directory,
         segmentBytes: options.segmentBytes ?? 64 * 1024 * 1024,

@@ -4,11 +4,12 @@ import { encodeIndexFile } from "./IndexFile.ts"
 import type { LogCorrupt } from "./LogError.ts"
 import { cutName, inDirectory, indexName, stateName } from "./LogFiles.ts"
 import type { LogState } from "./LogState.ts"
+import type { Repaired } from "./Repair.ts"
 import type { Segment } from "./Segment.ts"
 import { segmentHeaderBytes } from "./SegmentHeader.ts"
 import { type Survey, surveyLog } from "./Survey.ts"
 
-/** What recovery changed when a log was opened. Nothing of it was acknowledged at class `disk`. */
+/** What recovery changed when a log was opened. But for `repaired` nothing of it was acknowledged at class `disk`. */
 export interface RecoveryReport {
   /** The end that was cut, if one was. */
   readonly cut:
@@ -24,6 +25,8 @@ export interface RecoveryReport {
     | undefined
   /** Index files that were lost or damaged, and the state file when it was: they were made anew from the segments. */
   readonly rebuiltIndexes: ReadonlyArray<string>
+  /** What `repair` did about damage; nothing when it was not asked to. */
+  readonly repaired: ReadonlyArray<Repaired>
 }
 
 /** A log as it is after recovery. */
@@ -38,7 +41,12 @@ export interface Recovered {
  * what is kept, and writes missing indexes. Killed anywhere in the middle, the next run ends in the same state.
  * Throws `LogCorrupt` when synced bytes are damaged, and what the file system throws.
  */
-export const recoverLog = (fs: FileSystem, directory: string, indexSpacing: number): Recovered => {
+export const recoverLog = (
+  fs: FileSystem,
+  directory: string,
+  indexSpacing: number,
+  repaired: ReadonlyArray<Repaired> = []
+): Recovered => {
   const survey = surveyLog(fs, directory, indexSpacing)
   if (survey.stop?.decision === "refuse") throw survey.stop.damage
   for (const name of survey.leftovers) fs.remove(inDirectory(directory, name))
@@ -61,7 +69,7 @@ export const recoverLog = (fs: FileSystem, directory: string, indexSpacing: numb
     rebuiltIndexes.push(path)
   }
   fs.syncDirectory(directory)
-  return { segments, state: survey.state, report: { cut, rebuiltIndexes } }
+  return { segments, state: survey.state, report: { cut, rebuiltIndexes, repaired } }
 }
 
 /** How far a log is good, without changing a byte of it: for readers in other processes and for a damaged log. */

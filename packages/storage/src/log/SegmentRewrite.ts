@@ -98,6 +98,12 @@ export class SegmentRewrite {
     }
   }
 
+  /** The same at once. */
+  finishNow(): void {
+    this.write(this.end)
+    this.fs.sync(this.file)
+  }
+
   /** Puts the file in the place of the first old segment: from here on it is the segment. */
   swap(): void {
     this.fs.rename(this.aside, this.segment.path)

@@ -71,7 +71,7 @@ export const surveyLog = (
     if (base < coveredTo) continue
     bases.push(base)
     const path = inDirectory(directory, segmentName(base))
-    const head = readHeader(fs, path, base, heads[0])
+    const head = readSegmentHeader(fs, path, base, heads[0])
     heads.push(head.header)
     survey.fileBytes.push(head.fileBytes)
     if (head.header instanceof LogCorrupt) {
@@ -129,7 +129,8 @@ export const surveyLog = (
   }
 }
 
-const readHeader = (
+/** The header of a segment's file and its size; `LogCorrupt` instead where it is damaged, or of another log than `first`. */
+export const readSegmentHeader = (
   fs: FileSystem,
   path: string,
   base: number,
