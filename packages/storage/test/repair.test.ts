@@ -150,7 +150,7 @@ describe('repair: "quarantine"', () => {
       const image = copyOf(files)
       image.flip(path, 300, 1)
       const open = (disk: SimFs) =>
-        withLog(disk, { ...options, repair: "quarantine" }, (log) => Effect.sync(() => linesIn(log)))
+        withLog(disk, { ...options, repair: "quarantine" }, (log) => Log.attempt(() => linesIn(log)))
       const undisturbed = image.clone(1)
       const expected = yield* open(undisturbed)
       assert.isBelow(expected.size, 30)
