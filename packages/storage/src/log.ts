@@ -1,6 +1,6 @@
 export { BatchView } from "./log/BatchView.ts"
-export type { FsyncPolicy } from "./log/GroupCommit.ts"
 export type { Compacted } from "./log/Compaction.ts"
+export type { FsyncPolicy } from "./log/GroupCommit.ts"
 export { Log, type LogOptions } from "./log/Log.ts"
 export { LogCorrupt, type LogError, LogFailed, LogUnsupported } from "./log/LogError.ts"
 export type { LogPoint } from "./log/LogPoint.ts"
@@ -16,6 +16,6 @@ export type {
   SealedSegment,
   WritableLog
 } from "./log/ReadableLog.ts"
-export type { DamagedRange, Repair, Repaired } from "./log/Repair.ts"
 export type { RecoveryReport } from "./log/Recovery.ts"
+export type { DamagedRange, Repair, Repaired } from "./log/Repair.ts"
 export { SubjectFilter } from "./log/SubjectFilter.ts"

@@ -68,61 +68,61 @@ describe("L7 no silent damage", () => {
     ["a log with deletes that was compacted", compactedLog, 11]
   ] as const)
     it.effect(`a flipped bit anywhere in ${what} is reported, and is never other records or fewer`, () =>
-    Effect.gen(function* () {
-      const whole = yield* make
-      const expected = yield* withLog(whole.clone(1), options, (log) => Effect.sync(() => contents(log)))
-      assert.strictEqual(expected.lines.size, records)
-      assert.strictEqual(expected.controls.length, 6)
-      const random = seeded(firstSeed())
-      let flips = 0
-      const outcomes = { refused: 0, unreadable: 0, mended: 0 }
-      for (const [path, bytes] of whole.files()) {
-        for (let byte = 0; byte < bytes.length; byte++) {
-          for (let i = 0; i < flipOptions; i++) {
-            const bit = flipOptions === 8 ? i : Math.floor(random() * 8)
-            const where = `${path} byte ${byte} bit ${bit}`
-            const disk = whole.clone(1)
-            disk.flip(path, byte, bit)
-            flips++
-            const exit = yield* Effect.exit(
-              withLog(disk, options, (log) =>
-                Log.attempt(() => ({ contents: contents(log), report: log.recovery }))
-              )
-            )
-            if (Exit.isFailure(exit)) {
-              const [reason] = exit.cause.reasons
-              const error = reason?._tag === "Fail" ? reason.error : undefined
-              assert.include(["LogCorrupt", "LogUnsupported"], error?._tag, `${where}: ${exit.cause}`)
-              if (error?._tag === "LogCorrupt") {
-                assert.strictEqual(error.file, path, where)
-                assert.isTrue(
-                  error.from <= byte && byte < error.to,
-                  `${where}: reported ${error.from} to ${error.to}`
+      Effect.gen(function* () {
+        const whole = yield* make
+        const expected = yield* withLog(whole.clone(1), options, (log) => Effect.sync(() => contents(log)))
+        assert.strictEqual(expected.lines.size, records)
+        assert.strictEqual(expected.controls.length, 6)
+        const random = seeded(firstSeed())
+        let flips = 0
+        const outcomes = { refused: 0, unreadable: 0, mended: 0 }
+        for (const [path, bytes] of whole.files()) {
+          for (let byte = 0; byte < bytes.length; byte++) {
+            for (let i = 0; i < flipOptions; i++) {
+              const bit = flipOptions === 8 ? i : Math.floor(random() * 8)
+              const where = `${path} byte ${byte} bit ${bit}`
+              const disk = whole.clone(1)
+              disk.flip(path, byte, bit)
+              flips++
+              const exit = yield* Effect.exit(
+                withLog(disk, options, (log) =>
+                  Log.attempt(() => ({ contents: contents(log), report: log.recovery }))
                 )
+              )
+              if (Exit.isFailure(exit)) {
+                const [reason] = exit.cause.reasons
+                const error = reason?._tag === "Fail" ? reason.error : undefined
+                assert.include(["LogCorrupt", "LogUnsupported"], error?._tag, `${where}: ${exit.cause}`)
+                if (error?._tag === "LogCorrupt") {
+                  assert.strictEqual(error.file, path, where)
+                  assert.isTrue(
+                    error.from <= byte && byte < error.to,
+                    `${where}: reported ${error.from} to ${error.to}`
+                  )
+                }
+                // Opened or not: what refused must not have been changed.
+                const before = whole.clone(1)
+                before.flip(path, byte, bit)
+                assert.deepStrictEqual(disk.files().get(path), before.files().get(path), where)
+                outcomes.refused++
+                continue
               }
-              // Opened or not: what refused must not have been changed.
-              const before = whole.clone(1)
-              before.flip(path, byte, bit)
-              assert.deepStrictEqual(disk.files().get(path), before.files().get(path), where)
-              outcomes.refused++
-              continue
+              const { contents: got, report } = exit.value
+              assert.deepStrictEqual(got, expected, `${where}: other records, and no error`)
+              assert.isTrue(
+                report.cut !== undefined || report.rebuiltIndexes.length > 0,
+                `${where}: nothing was reported`
+              )
+              outcomes.mended++
             }
-            const { contents: got, report } = exit.value
-            assert.deepStrictEqual(got, expected, `${where}: other records, and no error`)
-            assert.isTrue(
-              report.cut !== undefined || report.rebuiltIndexes.length > 0,
-              `${where}: nothing was reported`
-            )
-            outcomes.mended++
           }
         }
-      }
-      assert.isAbove(flips, 2000)
-      assert.isAbove(outcomes.refused, 1000)
-      // Only index files and the closing note of the last segment can be mended without loss.
-      assert.isAbove(outcomes.mended, 64)
-    })
-  )
+        assert.isAbove(flips, 2000)
+        assert.isAbove(outcomes.refused, 1000)
+        // Only index files and the closing note of the last segment can be mended without loss.
+        assert.isAbove(outcomes.mended, 64)
+      })
+    )
 
   it.effect("in a log that lost power, nothing below the synced line is cut: it is reported as damage", () =>
     Effect.gen(function* () {

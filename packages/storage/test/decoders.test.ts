@@ -5,9 +5,9 @@ import { seeded } from "../src/disk/SimFs.ts"
 import { batchHeaderBytes, isBodyValid, readBatchHeader } from "../src/log/BatchHeader.ts"
 import { type BatchView, learnSubjects, viewBatch } from "../src/log/BatchView.ts"
 import { crc32c } from "../src/log/Crc32c.ts"
-import { decodeIndexFile, encodeIndexFile, indexHeaderAt, indexHeaderBytes } from "../src/log/IndexFile.ts"
 import { DeletedRecords } from "../src/log/DeletedRecords.ts"
 import { eachDelete } from "../src/log/DeleteNote.ts"
+import { decodeIndexFile, encodeIndexFile, indexHeaderAt, indexHeaderBytes } from "../src/log/IndexFile.ts"
 import { logIdSeed } from "../src/log/LogId.ts"
 import { decodeLogState, encodeLogState, stateHeaderAt, stateHeaderBytes } from "../src/log/LogState.ts"
 import { OpenBatch } from "../src/log/OpenBatch.ts"
@@ -131,7 +131,8 @@ describe("decoders take any bytes: an answer or a refusal, never an exception, n
     const random = seeded(firstSeed())
     const deleted = [1, 500].map((base) => {
       const one = new DeletedRecords(base)
-      for (let i = 0; i < 40; i++) one.add(base + Math.floor(random() * 300), base + Math.floor(random() * 300) + 300)
+      for (let i = 0; i < 40; i++)
+        one.add(base + Math.floor(random() * 300), base + Math.floor(random() * 300) + 300)
       return one
     })
     const cleaned = [
@@ -142,7 +143,10 @@ describe("decoders take any bytes: an answer or a refusal, never an exception, n
     const again = decodeLogState(state, logId)
     assert.deepStrictEqual(again?.cleaned, cleaned)
     assert.strictEqual(again?.appliedTo, 77)
-    assert.deepStrictEqual(again?.deleted.map((d) => [d.count, ...d.bits]), deleted.map((d) => [d.count, ...d.bits]))
+    assert.deepStrictEqual(
+      again?.deleted.map((d) => [d.count, ...d.bits]),
+      deleted.map((d) => [d.count, ...d.bits])
+    )
     let accepted = 0
     for (let run = 0; run < count({ quick: 10_000, long: 1_000_000 }); run++) {
       const forged = mutate(state, random)

@@ -11,7 +11,11 @@ import { directory, linesIn, recordOf, withLog } from "./sim-log.ts"
 const options = { durability: "os", segmentBytes: 2000, batchRecords: 8, batchBytes: 4096 } as const
 const utf8 = new TextEncoder()
 
-const keyed = (n: number, key: string): LogRecord => ({ ...recordOf(n), key: utf8.encode(key), tombstone: false })
+const keyed = (n: number, key: string): LogRecord => ({
+  ...recordOf(n),
+  key: utf8.encode(key),
+  tombstone: false
+})
 const plain = (n: number): LogRecord => ({ ...recordOf(n), key: undefined, tombstone: false })
 
 const append = (log: Log, records: number, make: (n: number) => LogRecord) =>
@@ -27,49 +31,62 @@ const shown = (log: Log): ReadonlyArray<number> => [...linesIn(log).keys()]
 const state = `${directory}/${stateName}`
 
 describe("records that are deleted from the middle", () => {
-  it.effect("are gone for every way of reading, at once and after reopening; the others keep their sequences", () => {
-    const fs = new SimFs(1)
-    const gone = (sequence: number) => sequence === 1 || sequence === 9 || (sequence >= 20 && sequence <= 40)
-    const expected = Array.from({ length: 60 }, (_, i) => i + 1).filter((sequence) => !gone(sequence))
-    const check = (log: Log): void => {
-      assert.deepStrictEqual(shown(log), expected)
-      const lent = log.lend(1, 1 << 20).flatMap((b) => Array.from({ length: b.count - b.start }, (_, i) => b.sequence(b.start + i)))
-      assert.deepStrictEqual(lent, expected)
-      const scanned = [...log.scan()].flat().flatMap((b) => Array.from({ length: b.count }, (_, row) => b.sequence(row)))
-      assert.deepStrictEqual(scanned, expected)
-      const filter = new SubjectFilter((subject) => subject === "orders.1")
-      const selected = log.read(1, 1 << 20, filter).flatMap((b) => Array.from(b.select(filter), (row) => b.sequence(row)))
-      assert.deepStrictEqual(selected, expected.filter((n) => n % 5 === 1))
-      for (let sequence = 1; sequence <= 60; sequence++)
-        assert.strictEqual(log.recordAt(sequence) !== undefined, !gone(sequence), `${sequence}`)
-      // By time too: the first record that is there.
-      assert.strictEqual(log.sequenceAt(recordOf(20).timeMillis), 41)
-      assert.strictEqual(log.sequenceAt(recordOf(1).timeMillis), 2)
-      const [batch] = log.read(25, 1)
-      // A batch may have no rows left; what it covers is passed over with it.
-      assert.isTrue(batch !== undefined && batch.start === batch.count && batch.sequence(batch.start) > 25)
+  it.effect(
+    "are gone for every way of reading, at once and after reopening; the others keep their sequences",
+    () => {
+      const fs = new SimFs(1)
+      const gone = (sequence: number) =>
+        sequence === 1 || sequence === 9 || (sequence >= 20 && sequence <= 40)
+      const expected = Array.from({ length: 60 }, (_, i) => i + 1).filter((sequence) => !gone(sequence))
+      const check = (log: Log): void => {
+        assert.deepStrictEqual(shown(log), expected)
+        const lent = log
+          .lend(1, 1 << 20)
+          .flatMap((b) => Array.from({ length: b.count - b.start }, (_, i) => b.sequence(b.start + i)))
+        assert.deepStrictEqual(lent, expected)
+        const scanned = [...log.scan()]
+          .flat()
+          .flatMap((b) => Array.from({ length: b.count }, (_, row) => b.sequence(row)))
+        assert.deepStrictEqual(scanned, expected)
+        const filter = new SubjectFilter((subject) => subject === "orders.1")
+        const selected = log
+          .read(1, 1 << 20, filter)
+          .flatMap((b) => Array.from(b.select(filter), (row) => b.sequence(row)))
+        assert.deepStrictEqual(
+          selected,
+          expected.filter((n) => n % 5 === 1)
+        )
+        for (let sequence = 1; sequence <= 60; sequence++)
+          assert.strictEqual(log.recordAt(sequence) !== undefined, !gone(sequence), `${sequence}`)
+        // By time too: the first record that is there.
+        assert.strictEqual(log.sequenceAt(recordOf(20).timeMillis), 41)
+        assert.strictEqual(log.sequenceAt(recordOf(1).timeMillis), 2)
+        const [batch] = log.read(25, 1)
+        // A batch may have no rows left; what it covers is passed over with it.
+        assert.isTrue(batch !== undefined && batch.start === batch.count && batch.sequence(batch.start) > 25)
+      }
+      return Effect.gen(function* () {
+        yield* withLog(fs, options, (log) =>
+          Effect.gen(function* () {
+            yield* append(log, 60, plain)
+            assert.isDefined(log.recordAt(9))
+            log.deleteRecords(1)
+            log.deleteRecords(9)
+            log.deleteRecords(9)
+            log.deleteRecords(20, 40)
+            // Nothing there: passed over.
+            log.deleteRecords(0)
+            log.deleteRecords(500, 600)
+            check(log)
+            assert.throws(() => log.deleteRecords(5, 4), RangeError)
+            assert.throws(() => log.deleteRecords(1.5), RangeError)
+            yield* log.flush
+          })
+        )
+        yield* withLog(fs, options, (log) => Effect.sync(() => check(log)))
+      })
     }
-    return Effect.gen(function* () {
-      yield* withLog(fs, options, (log) =>
-        Effect.gen(function* () {
-          yield* append(log, 60, plain)
-          assert.isDefined(log.recordAt(9))
-          log.deleteRecords(1)
-          log.deleteRecords(9)
-          log.deleteRecords(9)
-          log.deleteRecords(20, 40)
-          // Nothing there: passed over.
-          log.deleteRecords(0)
-          log.deleteRecords(500, 600)
-          check(log)
-          assert.throws(() => log.deleteRecords(5, 4), RangeError)
-          assert.throws(() => log.deleteRecords(1.5), RangeError)
-          yield* log.flush
-        })
-      )
-      yield* withLog(fs, options, (log) => Effect.sync(() => check(log)))
-    })
-  })
+  )
 
   it.effect("a segment of which half is deleted is written anew: its bytes go, what is left stays", () =>
     withLog(new SimFs(1), options, (log) =>
@@ -110,11 +127,19 @@ describe("records that are deleted from the middle", () => {
           }
           assert.isBelow(log.raw.segments.length, 20)
           assert.isBelow(log.bytes, 25_000)
-          assert.deepStrictEqual(shown(log), Array.from({ length: 32 }, (_, i) => (i + 1) * 50))
+          assert.deepStrictEqual(
+            shown(log),
+            Array.from({ length: 32 }, (_, i) => (i + 1) * 50)
+          )
         })
       )
       yield* withLog(fs, options, (log) =>
-        Effect.sync(() => assert.deepStrictEqual(shown(log), Array.from({ length: 32 }, (_, i) => (i + 1) * 50)))
+        Effect.sync(() =>
+          assert.deepStrictEqual(
+            shown(log),
+            Array.from({ length: 32 }, (_, i) => (i + 1) * 50)
+          )
+        )
       )
     })
   })
@@ -144,14 +169,18 @@ describe("records that are deleted from the middle", () => {
           if (path !== state) bare.put(path, content)
           else if (lose !== undefined) bare.put(path, lose(content))
         }
-        const expected = Array.from({ length: 120 }, (_, i) => i + 1).filter((n) => ![3, 17, 18, 33, 70].includes(n))
+        const expected = Array.from({ length: 120 }, (_, i) => i + 1).filter(
+          (n) => ![3, 17, 18, 33, 70].includes(n)
+        )
         yield* withLog(bare, options, (log) =>
           Effect.sync(() => {
             assert.deepStrictEqual(shown(log), expected)
             assert.deepStrictEqual(log.recovery.rebuiltIndexes, lose === undefined ? [] : [state])
           })
         )
-        yield* withLog(bare, options, (log) => Effect.sync(() => assert.deepStrictEqual(shown(log), expected)))
+        yield* withLog(bare, options, (log) =>
+          Effect.sync(() => assert.deepStrictEqual(shown(log), expected))
+        )
       })
     })
   }
@@ -233,7 +262,10 @@ describe("compaction", () => {
         const left = shown(log)
         assert.isBelow(left.length, 130)
         assert.strictEqual(notes, 1)
-        assert.deepStrictEqual(scanned.slice(before), left.filter((n) => n > (scanned[before - 1] as number) && n <= 260))
+        assert.deepStrictEqual(
+          scanned.slice(before),
+          left.filter((n) => n > (scanned[before - 1] as number) && n <= 260)
+        )
         assert.isTrue(followed.every((n, i) => i === 0 || n > (followed[i - 1] as number)))
         for (const n of left) assert.include(followed, n)
       })

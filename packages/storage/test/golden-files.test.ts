@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { formatMajor, formatMinor } from "../src/log/SegmentHeader.ts"
 import {
   diskOf,
   goldenDeletes,
@@ -8,7 +9,6 @@ import {
   writeCompactedGoldenLog,
   writeGoldenLog
 } from "./golden/golden-log.ts"
-import { formatMajor, formatMinor } from "../src/log/SegmentHeader.ts"
 import { directory, lineOf, linesIn, recordOf, withLog } from "./sim-log.ts"
 
 const golden = new URL("./golden/", import.meta.url)

@@ -51,58 +51,76 @@ const replica = (files: ReadonlyMap<string, Uint8Array>, asked: Array<DamagedRan
     })
 })
 
-const logs = (files: ReadonlyMap<string, Uint8Array>) => [...files.keys()].filter((path) => path.endsWith(".log"))
+const logs = (files: ReadonlyMap<string, Uint8Array>) =>
+  [...files.keys()].filter((path) => path.endsWith(".log"))
 
 describe('repair: "quarantine"', () => {
-  it.effect("of any flipped byte: the records that are left are as they were, the others are a gap that is told", () =>
-    Effect.gen(function* () {
-      const original = yield* whole
-      const files = original.files()
-      const { lines: all } = yield* withLog(copyOf(files), options, (log) => Effect.sync(() => contents(log)))
-      assert.strictEqual(all.size, 30)
-      const last = logs(files).at(-1)
-      let gaps = 0
-      for (const path of logs(files)) {
-        for (let byte = 0; byte < (files.get(path) as Uint8Array).length; byte += count({ quick: 5, long: 1 })) {
-          const where = `${path} byte ${byte}`
-          const disk = copyOf(files)
-          disk.flip(path, byte, byte % 8)
-          const damaged = disk.files().get(path) as Uint8Array
-          const exit = yield* Effect.exit(
-            withLog(disk, { ...options, repair: "quarantine" }, (log) =>
-              Effect.gen(function* () {
-                const { lines } = contents(log)
-                const { cut, repaired } = log.recovery
-                assert.isTrue(cut !== undefined || repaired.length > 0, `${where}: nothing was told`)
-                if (path !== last) assert.isUndefined(cut, where)
-                const lost = repaired.flatMap(({ lost: gap }) =>
-                  gap === undefined ? [] : Array.from({ length: gap.lastSequence - gap.firstSequence + 1 }, (_, i) => gap.firstSequence + i)
-                )
-                for (const [n, line] of all) {
-                  if (n >= log.endSequence) continue
-                  assert.strictEqual(lines.get(n), lost.includes(n) ? undefined : line, `${where}, record ${n}`)
-                }
-                assert.isAtMost(lost.length, 12, where)
-                gaps += lost.length > 0 ? 1 : 0
-                for (const { copy, file, from, to } of repaired)
-                  if (copy !== undefined && file === path)
-                    assert.deepStrictEqual(disk.files().get(copy), damaged.slice(from, to), where)
-                yield* log.durable(log.append(recordOf(99)))
-                return { lines: linesIn(log), repaired }
-              })
+  it.effect(
+    "of any flipped byte: the records that are left are as they were, the others are a gap that is told",
+    () =>
+      Effect.gen(function* () {
+        const original = yield* whole
+        const files = original.files()
+        const { lines: all } = yield* withLog(copyOf(files), options, (log) =>
+          Effect.sync(() => contents(log))
+        )
+        assert.strictEqual(all.size, 30)
+        const last = logs(files).at(-1)
+        let gaps = 0
+        for (const path of logs(files)) {
+          for (
+            let byte = 0;
+            byte < (files.get(path) as Uint8Array).length;
+            byte += count({ quick: 5, long: 1 })
+          ) {
+            const where = `${path} byte ${byte}`
+            const disk = copyOf(files)
+            disk.flip(path, byte, byte % 8)
+            const damaged = disk.files().get(path) as Uint8Array
+            const exit = yield* Effect.exit(
+              withLog(disk, { ...options, repair: "quarantine" }, (log) =>
+                Effect.gen(function* () {
+                  const { lines } = contents(log)
+                  const { cut, repaired } = log.recovery
+                  assert.isTrue(cut !== undefined || repaired.length > 0, `${where}: nothing was told`)
+                  if (path !== last) assert.isUndefined(cut, where)
+                  const lost = repaired.flatMap(({ lost: gap }) =>
+                    gap === undefined
+                      ? []
+                      : Array.from(
+                          { length: gap.lastSequence - gap.firstSequence + 1 },
+                          (_, i) => gap.firstSequence + i
+                        )
+                  )
+                  for (const [n, line] of all) {
+                    if (n >= log.endSequence) continue
+                    assert.strictEqual(
+                      lines.get(n),
+                      lost.includes(n) ? undefined : line,
+                      `${where}, record ${n}`
+                    )
+                  }
+                  assert.isAtMost(lost.length, 12, where)
+                  gaps += lost.length > 0 ? 1 : 0
+                  for (const { copy, file, from, to } of repaired)
+                    if (copy !== undefined && file === path)
+                      assert.deepStrictEqual(disk.files().get(copy), damaged.slice(from, to), where)
+                  yield* log.durable(log.append(recordOf(99)))
+                  return { lines: linesIn(log), repaired }
+                })
+              )
             )
-          )
-          if (Exit.isFailure(exit)) assert.fail(`${where}: ${exit.cause}`)
-          // Repaired is repaired: it opens without it, with the same records.
-          const again = yield* withLog(disk, options, (log) =>
-            Effect.sync(() => ({ lines: linesIn(log), report: log.recovery }))
-          )
-          assert.deepStrictEqual(again.lines, exit.value.lines, where)
-          assert.deepStrictEqual(again.report.repaired, [])
+            if (Exit.isFailure(exit)) assert.fail(`${where}: ${exit.cause}`)
+            // Repaired is repaired: it opens without it, with the same records.
+            const again = yield* withLog(disk, options, (log) =>
+              Effect.sync(() => ({ lines: linesIn(log), report: log.recovery }))
+            )
+            assert.deepStrictEqual(again.lines, exit.value.lines, where)
+            assert.deepStrictEqual(again.report.repaired, [])
+          }
         }
-      }
-      assert.isAbove(gaps, 200 / count({ quick: 5, long: 1 }))
-    })
+        assert.isAbove(gaps, 200 / count({ quick: 5, long: 1 }))
+      })
   )
 
   it.effect("a missing segment is a gap too", () =>
@@ -116,9 +134,10 @@ describe('repair: "quarantine"', () => {
       const next = Number((logs(files)[1] as string).slice(-24, -4))
       yield* withLog(disk, { ...options, repair: "quarantine" }, (log) =>
         Effect.sync(() => {
-          assert.deepStrictEqual(log.recovery.repaired.map(({ copy, lost }) => [copy, lost]), [
-            [undefined, { firstSequence: first, lastSequence: next - 1 }]
-          ])
+          assert.deepStrictEqual(
+            log.recovery.repaired.map(({ copy, lost }) => [copy, lost]),
+            [[undefined, { firstSequence: first, lastSequence: next - 1 }]]
+          )
           assert.strictEqual(linesIn(log).size, 30 - (next - first))
         })
       )
@@ -136,7 +155,8 @@ describe('repair: "quarantine"', () => {
       yield* withLog(disk, { ...options, repair: "quarantine" }, (log) =>
         Effect.sync(() => {
           const lines = linesIn(log)
-          for (const [n, line] of lines) assert.strictEqual(line.split("|")[2], recordOf(n).subject ?? "", `${n}`)
+          for (const [n, line] of lines)
+            assert.strictEqual(line.split("|")[2], recordOf(n).subject ?? "", `${n}`)
           assert.isAbove(30 - lines.size, 3)
         })
       )
@@ -211,36 +231,46 @@ describe("repair: { fetch }", () => {
     })
   )
 
-  it.effect("a replica that has the same damage, or none of it, is no help: refused, nothing changed but by the replica", () =>
-    Effect.gen(function* () {
-      const files = (yield* whole).files()
-      const path = logs(files)[0] as string
-      const disk = copyOf(files)
-      disk.flip(path, 200, 0)
-      const same = disk.files()
-      const error = yield* Effect.flip(withLog(disk, { ...options, repair: replica(same) }, () => Effect.void))
-      assert.strictEqual(error._tag === "LogCorrupt" && error.file, path)
-      const gone = { fetch: () => Effect.fail("nobody home") }
-      const failed = yield* Effect.flip(withLog(disk, { ...options, repair: gone }, () => Effect.void))
-      assert.include(failed.message, "nobody home")
-      assert.deepStrictEqual(disk.files().get(path), same.get(path))
-    })
+  it.effect(
+    "a replica that has the same damage, or none of it, is no help: refused, nothing changed but by the replica",
+    () =>
+      Effect.gen(function* () {
+        const files = (yield* whole).files()
+        const path = logs(files)[0] as string
+        const disk = copyOf(files)
+        disk.flip(path, 200, 0)
+        const same = disk.files()
+        const error = yield* Effect.flip(
+          withLog(disk, { ...options, repair: replica(same) }, () => Effect.void)
+        )
+        assert.strictEqual(error._tag === "LogCorrupt" && error.file, path)
+        const gone = { fetch: () => Effect.fail("nobody home") }
+        const failed = yield* Effect.flip(withLog(disk, { ...options, repair: gone }, () => Effect.void))
+        assert.include(failed.message, "nobody home")
+        assert.deepStrictEqual(disk.files().get(path), same.get(path))
+      })
   )
 
-  it.effect("an undamaged log asks for nothing and is not changed; without repair damage is refused with all three exits", () =>
-    Effect.gen(function* () {
-      const files = (yield* whole).files()
-      const disk = copyOf(files)
-      const asked: Array<DamagedRange> = []
-      yield* withLog(disk, { ...options, repair: replica(files, asked) }, () => Effect.void)
-      yield* withLog(disk, { ...options, repair: "quarantine" }, () => Effect.void)
-      assert.deepStrictEqual(asked, [])
-      assert.deepStrictEqual(disk.files(), files)
-      const bare = copyOf(new Map([...files].filter(([path]) => path !== `${directory}/${segmentName(1)}`.replace(".log", ".idx"))))
-      bare.flip(`${directory}/${segmentName(1)}`, 300, 1)
-      const error = yield* Effect.flip(withLog(bare, options, () => Effect.void))
-      for (const exit of ["quarantine", "fetch", "openReadOnly"]) assert.include(error.message, exit)
-      assert.strictEqual(error._tag, "LogCorrupt")
-    })
+  it.effect(
+    "an undamaged log asks for nothing and is not changed; without repair damage is refused with all three exits",
+    () =>
+      Effect.gen(function* () {
+        const files = (yield* whole).files()
+        const disk = copyOf(files)
+        const asked: Array<DamagedRange> = []
+        yield* withLog(disk, { ...options, repair: replica(files, asked) }, () => Effect.void)
+        yield* withLog(disk, { ...options, repair: "quarantine" }, () => Effect.void)
+        assert.deepStrictEqual(asked, [])
+        assert.deepStrictEqual(disk.files(), files)
+        const bare = copyOf(
+          new Map(
+            [...files].filter(([path]) => path !== `${directory}/${segmentName(1)}`.replace(".log", ".idx"))
+          )
+        )
+        bare.flip(`${directory}/${segmentName(1)}`, 300, 1)
+        const error = yield* Effect.flip(withLog(bare, options, () => Effect.void))
+        for (const exit of ["quarantine", "fetch", "openReadOnly"]) assert.include(error.message, exit)
+        assert.strictEqual(error._tag, "LogCorrupt")
+      })
   )
 })

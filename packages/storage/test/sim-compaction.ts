@@ -124,16 +124,17 @@ export const compactionProgram = (
         seen.dropped += done.records
         seen.merged += done.segmentsBefore - done.segmentsAfter
         seen.cleaned.push({ below: done.cleanBelow, atMillis: nowMillis })
-        seen.cleanBelow = Math.max(
-          done.cleanBelow,
-          ...seen.cleaned.map((c) => c.below)
-        )
+        seen.cleanBelow = Math.max(done.cleanBelow, ...seen.cleaned.map((c) => c.below))
       }
     }
   })
 
 /** Checks what a log shows against its witness; throws the first thing that is wrong. */
-export const checkCompacted = (log: ReadableLog, seen: CompactionWitness, acknowledgedMust: boolean): void => {
+export const checkCompacted = (
+  log: ReadableLog,
+  seen: CompactionWitness,
+  acknowledgedMust: boolean
+): void => {
   const fail = (what: string): never => {
     throw new Error(what)
   }
@@ -141,7 +142,8 @@ export const checkCompacted = (log: ReadableLog, seen: CompactionWitness, acknow
   const last = log.endSequence - 1
   if (acknowledgedMust && last < seen.acknowledged)
     fail(`acknowledged ${seen.acknowledged}, but the log ends at ${last}`)
-  if (last >= seen.appended.length) fail(`the log ends at ${last}, only ${seen.appended.length - 1} were appended`)
+  if (last >= seen.appended.length)
+    fail(`the log ends at ${last}, only ${seen.appended.length - 1} were appended`)
   for (const [sequence, line] of lines) {
     const known = seen.appended[sequence]?.line
     if (line !== known) fail(`record ${sequence} is ${line}, appended was ${known}`)

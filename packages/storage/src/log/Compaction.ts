@@ -72,7 +72,8 @@ export const compactByKey = Effect.fnUntraced(function* (
   const end = Math.max(below, cleanBelow)
   const plans: Array<SegmentPlan> = []
   for (const segment of full) {
-    if (segment.baseSequence < end) plans.push(yield* inTurns(log, planSegment(reader, segment, deletes, isGone)))
+    if (segment.baseSequence < end)
+      plans.push(yield* inTurns(log, planSegment(reader, segment, deletes, isGone)))
   }
   const done = yield* rewriteAll(log, plans, isGone)
   if (end > cleanBelow || done.segmentsBefore > 0) {
@@ -105,7 +106,8 @@ export const reclaimDeleted = Effect.fnUntraced(function* (
   )
   // A plan that drops nothing has marks of records that are gone for long: they are taken off.
   for (const { deleted, dropped, segment } of plans)
-    if (deleted !== undefined && dropped === 0) deleted.each((sequence) => segment.deleted?.remove(sequence, sequence))
+    if (deleted !== undefined && dropped === 0)
+      deleted.each((sequence) => segment.deleted?.remove(sequence, sequence))
   if (groups.length === 0) return
   yield* rewriteGroups(log, groups, onlyDeleted)
   yield* attempted(log, () => writer.writeState(writer.compacted))
@@ -249,7 +251,8 @@ const inTurns = <A>(log: Compactable, run: Generator<void, A, void>): Effect.Eff
   Effect.suspend(() => {
     const turn: Effect.Effect<A, LogError> = Effect.flatMap(
       attempted(log, () => run.next()),
-      (step) => (step.done === true ? Effect.succeed(step.value) : Effect.flatMap(Effect.yieldNow, () => turn))
+      (step) =>
+        step.done === true ? Effect.succeed(step.value) : Effect.flatMap(Effect.yieldNow, () => turn)
     )
     return turn
   })

@@ -71,7 +71,9 @@ export const findDamage = (
     .map(baseOfSegmentName)
     .filter((base) => base !== undefined)
     .sort((a, b) => a - b)
-  const heads = named.map((base) => readSegmentHeader(fs, inDirectory(directory, segmentName(base)), base, undefined))
+  const heads = named.map((base) =>
+    readSegmentHeader(fs, inDirectory(directory, segmentName(base)), base, undefined)
+  )
   const known = heads.find((head) => !(head.header instanceof LogCorrupt))?.header
   if (known === undefined || known instanceof LogCorrupt) {
     const damage = heads[0]?.header
@@ -94,7 +96,14 @@ export const findDamage = (
     const header = isHeaderDamaged
       ? madeUp(known, base, endChain, indexBytes)
       : (head.header as SegmentHeader)
-    if (logIdSeed(header.logId) !== seed) throw new LogCorrupt({ file: path, from: 0, to: segmentHeaderBytes, expected: "a segment of this log", found: "one of another log" })
+    if (logIdSeed(header.logId) !== seed)
+      throw new LogCorrupt({
+        file: path,
+        from: 0,
+        to: segmentHeaderBytes,
+        expected: "a segment of this log",
+        found: "one of another log"
+      })
     if (header.generation > 0) coveredTo = base + (header.rewrittenSpan ?? 0)
     const nextBase = named.find((other) => other > base && other >= coveredTo)
     const nextHead = nextBase === undefined ? undefined : heads[named.indexOf(nextBase)]?.header
@@ -103,10 +112,19 @@ export const findDamage = (
         ? undefined
         : {
             baseSequence: nextBase,
-            chain: nextHead === undefined || nextHead instanceof LogCorrupt ? undefined : nextHead.previousChain
+            chain:
+              nextHead === undefined || nextHead instanceof LogCorrupt ? undefined : nextHead.previousChain
           }
     const index = indexBytes === undefined ? undefined : decodeIndexFile(indexBytes, path, header)
-    const damaged = { path, header, isHeaderDamaged, bytes: head.fileBytes, wholeBytes: index?.size ?? (next === undefined ? head.fileBytes : 0xffff_ffff), subjects: index?.subjects, next }
+    const damaged = {
+      path,
+      header,
+      isHeaderDamaged,
+      bytes: head.fileBytes,
+      wholeBytes: index?.size ?? (next === undefined ? head.fileBytes : 0xffff_ffff),
+      subjects: index?.subjects,
+      next
+    }
     const scanned = scanSegment(fs, { ...damaged, ranges: [] }, () => {})
     endChain = header.generation > 0 ? (header.rewrittenTail ?? 0) : scanned.chain
     const follows = next?.chain === undefined || next.chain === endChain
@@ -169,7 +187,11 @@ export const scanSegment = (
       if (found === undefined) break
       const { good, at } = found
       const { header } = good
-      if (at !== position || header.baseSequence !== sequence || (chain !== undefined && header.chain !== chain))
+      if (
+        at !== position ||
+        header.baseSequence !== sequence ||
+        (chain !== undefined && header.chain !== chain)
+      )
         ranges.push({ from: position, to: at, firstSequence: sequence, nextSequence: header.baseSequence })
       if (damaged.subjects === undefined && namesSubjects(header)) learnSubjects(good.batch, header, learned)
       visit(good)

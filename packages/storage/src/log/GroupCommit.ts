@@ -1,21 +1,18 @@
 import type { Durability } from "@troupe/broker"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { isLogError, type LogFailed, logFailed } from "./LogError.ts"
 import type { LogWriter } from "./LogWriter.ts"
+import { type Settled, Waiting } from "./Waiting.ts"
 
 /** When what is written is synced to the device. */
 export type FsyncPolicy = "always" | "never" | { readonly intervalMillis: number }
-
-type Promised = Deferred.Deferred<void, LogFailed>
 
 interface Group {
   /** Everything appended before this mark is in the group. */
   readonly mark: number
   /** The sequence after its last record. */
   readonly sequence: number
-  promised: Promised | undefined
+  promised: Waiting | undefined
 }
 
 /**
@@ -32,7 +29,7 @@ export class GroupCommit {
   private readonly policy: FsyncPolicy
   private readonly onSettled: () => void
   private settledMark = 0
-  private collecting: Promised | undefined
+  private collecting: Waiting | undefined
   private running: Group | undefined
   private syncing = false
   private flushWanted = false
@@ -56,6 +53,20 @@ export class GroupCommit {
     if (this.durability === "memory") return Effect.void
     if (this.running !== undefined && sequence < this.running.sequence) return this.wait(this.running)
     return this.waitForCollecting()
+  }
+
+  /** Calls `settled` when the record of this sequence, which was appended, holds the durability class: the way without Effect. */
+  whenDurable(sequence: number, settled: Settled): void {
+    if (sequence < this.settledTo || (this.durability === "memory" && this.writer.failure === undefined))
+      settled(undefined)
+    else if (this.writer.failure !== undefined) settled(this.writer.failure)
+    else if (this.running !== undefined && sequence < this.running.sequence) {
+      this.running.promised ??= new Waiting()
+      this.running.promised.call(settled)
+    } else {
+      this.collecting ??= new Waiting()
+      this.collecting.call(settled)
+    }
   }
 
   /** Answers when everything appended so far, controls too, is written and holds the durability class. */
@@ -194,31 +205,30 @@ export class GroupCommit {
     this.settledMark = Math.max(this.settledMark, group.mark)
     const moved = group.sequence > this.settledTo
     if (moved) this.settledTo = group.sequence
-    if (group.promised !== undefined) Deferred.doneUnsafe(group.promised, Exit.void)
+    group.promised?.settle(undefined)
     if (moved) this.onSettled()
   }
 
   private reject(failure: LogFailed): void {
-    const promised = this.takeCollecting()
-    if (promised !== undefined) Deferred.doneUnsafe(promised, Exit.fail(failure))
+    this.takeCollecting()?.settle(failure)
     this.onSettled()
   }
 
   private rejectGroup(group: Group, failure: LogFailed): void {
-    if (group.promised !== undefined) Deferred.doneUnsafe(group.promised, Exit.fail(failure))
+    group.promised?.settle(failure)
   }
 
   private wait(group: Group): Effect.Effect<void, LogFailed> {
-    group.promised ??= Deferred.makeUnsafe<void, LogFailed>()
-    return Deferred.await(group.promised)
+    group.promised ??= new Waiting()
+    return group.promised.effect
   }
 
   private waitForCollecting(): Effect.Effect<void, LogFailed> {
-    this.collecting ??= Deferred.makeUnsafe<void, LogFailed>()
-    return Deferred.await(this.collecting)
+    this.collecting ??= new Waiting()
+    return this.collecting.effect
   }
 
-  private takeCollecting(): Promised | undefined {
+  private takeCollecting(): Waiting | undefined {
     const promised = this.collecting
     this.collecting = undefined
     return promised

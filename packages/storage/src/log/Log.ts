@@ -13,8 +13,8 @@ import { LogReader } from "./LogReader.ts"
 import { LogWriter } from "./LogWriter.ts"
 import { OpenLog } from "./OpenLog.ts"
 import type { ReadOnlyLog, SealedSegment, WritableLog } from "./ReadableLog.ts"
-import { type Repair, repairLog } from "./Repair.ts"
 import { recoverLog, surveyReadable } from "./Recovery.ts"
+import { type Repair, repairLog } from "./Repair.ts"
 
 /** What a log is and how it is written. */
 export interface LogOptions {
@@ -108,9 +108,7 @@ const open = Effect.fn("Log.open")(function* (
     high: yield* Random.nextIntBetween(0, 0xffff_ffff)
   }
   const repaired =
-    options.repair === undefined
-      ? []
-      : yield* repairLog(fs, directory, indexSpacing, options.repair)
+    options.repair === undefined ? [] : yield* repairLog(fs, directory, indexSpacing, options.repair)
   const fsync = options.fsync ?? (durability === "disk" ? "always" : "never")
   const log = yield* Effect.acquireRelease(
     attemptAt("open", directory, () => {

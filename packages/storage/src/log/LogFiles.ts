@@ -27,7 +27,8 @@ export const quarantineName = (baseSequence: number, position: number, nth: numb
   `${String(baseSequence).padStart(digits, "0")}.${position}${nth === 0 ? "" : `.${nth}`}.bad`
 
 /** True for a file that a crash left half-replaced; it holds nothing that counts. */
-export const isLeftover = (name: string): boolean => /^(?:\d{20}\.(?:log|idx|[\d.]+cut|[\d.]+bad)|log\.state)\.tmp$/.test(name)
+export const isLeftover = (name: string): boolean =>
+  /^(?:\d{20}\.(?:log|idx|[\d.]+cut|[\d.]+bad)|log\.state)\.tmp$/.test(name)
 
 /** A file of this log's directory. */
 export const inDirectory = (directory: string, name: string): string => `${directory}/${name}`

@@ -2,11 +2,11 @@ import * as Effect from "effect/Effect"
 import type { FileSystem } from "../disk/FileSystem.ts"
 import { readFully, replaceFile } from "../disk/WholeFile.ts"
 import { controlKindOf, isControl } from "./BatchHeader.ts"
+import { isKeptControl } from "./CompactionPlan.ts"
 import { type BadRange, type DamagedSegment, findDamage, scanSegment } from "./DamageScan.ts"
 import { attempt } from "./LogAttempt.ts"
 import { LogCorrupt, type LogError } from "./LogError.ts"
 import { inDirectory, quarantineName } from "./LogFiles.ts"
-import { isKeptControl } from "./CompactionPlan.ts"
 import { segmentHeaderBytes } from "./SegmentHeader.ts"
 import { SegmentRewrite } from "./SegmentRewrite.ts"
 
@@ -62,7 +62,8 @@ export const repairLog = Effect.fnUntraced(function* (
   const left = yield* look
   const again = left[0]
   if (again === undefined) return repaired
-  if (repair !== "quarantine" || repaired.some((one) => one.file === again.path)) return yield* damageOf(again)
+  if (repair !== "quarantine" || repaired.some((one) => one.file === again.path))
+    return yield* damageOf(again)
   return [...repaired, ...(yield* repairLog(fs, directory, indexSpacing, repair))]
 })
 
@@ -167,7 +168,9 @@ const refetch = Effect.fnUntraced(function* (
 })
 
 /** Where a batch is missing without a trace all bytes after it are elsewhere: then the rest of the file is wanted. */
-const rangesToFetch = (segment: DamagedSegment): ReadonlyArray<{ readonly from: number; readonly to: number }> => {
+const rangesToFetch = (
+  segment: DamagedSegment
+): ReadonlyArray<{ readonly from: number; readonly to: number }> => {
   const whole = Math.max(segment.bytes, segment.wholeBytes)
   const missing = segment.ranges.findIndex(({ from, to }) => from === to && from < segment.bytes)
   const ranges = missing < 0 ? segment.ranges : segment.ranges.slice(0, missing + 1)
@@ -205,7 +208,13 @@ const readRange = (fs: FileSystem, path: string, from: number, to: number): Uint
   return content
 }
 
-const copyAside = (fs: FileSystem, directory: string, segment: DamagedSegment, from: number, to: number): string => {
+const copyAside = (
+  fs: FileSystem,
+  directory: string,
+  segment: DamagedSegment,
+  from: number,
+  to: number
+): string => {
   const base = segment.header.baseSequence
   const taken = fs.list(directory) ?? []
   let nth = 0

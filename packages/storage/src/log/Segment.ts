@@ -1,7 +1,7 @@
 import type { BatchHeader } from "./BatchHeader.ts"
 import { controlKind, controlKindOf, isControl } from "./BatchHeader.ts"
-import { type SegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
 import type { DeletedRecords } from "./DeletedRecords.ts"
+import { type SegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
 import { SegmentIndex } from "./SegmentIndex.ts"
 import { SubjectDictionary } from "./SubjectDictionary.ts"
 

@@ -171,6 +171,8 @@ export class SegmentRewrite {
     if (id === 0) return 0
     if (this.ids?.from !== batch.dictionary) this.ids = { from: batch.dictionary, to: [0] }
     const { to } = this.ids
-    return (to[id] ??= this.segment.subjects.idOf(batch.dictionary.names[id] as string))
+    const known = to[id] ?? this.segment.subjects.idOf(batch.dictionary.names[id] as string)
+    to[id] = known
+    return known
   }
 }

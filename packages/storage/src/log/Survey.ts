@@ -1,5 +1,6 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
 import { readFully, readWhole } from "../disk/WholeFile.ts"
+import { markDeleted } from "./DeleteNote.ts"
 import { FileWindow } from "./FileWindow.ts"
 import { decodeIndexFile } from "./IndexFile.ts"
 import { LogCorrupt, LogUnsupported } from "./LogError.ts"
@@ -13,8 +14,7 @@ import {
   stateName
 } from "./LogFiles.ts"
 import { logIdSeed, logIdText } from "./LogId.ts"
-import { type LogState, decodeLogState, noState } from "./LogState.ts"
-import { markDeleted } from "./DeleteNote.ts"
+import { decodeLogState, type LogState, noState } from "./LogState.ts"
 import { type Decision, decide, type Finding } from "./RecoveryTable.ts"
 import { Segment } from "./Segment.ts"
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
@@ -79,9 +79,7 @@ export const surveyLog = (
       break
     }
     if (head.header.generation > 0) coveredTo = base + (head.header.rewrittenSpan ?? 0)
-    const sealed = readIndexes
-      ? readIndex(fs, directory, names, base, path, head.header)
-      : undefined
+    const sealed = readIndexes ? readIndex(fs, directory, names, base, path, head.header) : undefined
     const last = base === named[named.length - 1]
     if (sealed === undefined && (!last || names.includes(indexName(base)))) unindexed.push(base)
     survey.segments.push(sealed ?? new Segment(path, head.header, indexSpacing))
@@ -101,7 +99,9 @@ export const surveyLog = (
     // What was walked has been heard.
     if (!segment.sealed || !segment.hasDeletes || segment.baseSequence < state.appliedTo) continue
     const found = withWindow(fs, segment, segment.size, (window) =>
-      findDeletes(segment, window, logIdSeed(segment.header.logId), (first, last) => deletes.push([first, last]))
+      findDeletes(segment, window, logIdSeed(segment.header.logId), (first, last) =>
+        deletes.push([first, last])
+      )
     )
     if (!found)
       throw new LogCorrupt({
@@ -112,8 +112,7 @@ export const surveyLog = (
         found: "another checksum"
       })
   }
-  for (const one of state.deleted)
-    one.each((sequence) => markKept(kept, sequence, sequence))
+  for (const one of state.deleted) one.each((sequence) => markKept(kept, sequence, sequence))
   for (const [first, last] of deletes) markKept(kept, first, last)
   return {
     ...survey,

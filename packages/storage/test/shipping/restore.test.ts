@@ -120,7 +120,9 @@ describe("restore to a point in time from archived segments", () => {
               )
             }
             yield* Effect.scoped(
-              Effect.map(restore({ from: ["/archive", "/live"], into, to: { sequence } }), ({ log }) => check(log))
+              Effect.map(restore({ from: ["/archive", "/live"], into, to: { sequence } }), ({ log }) =>
+                check(log)
+              )
             )
             yield* Effect.scoped(Effect.map(Log.open({ directory: into, durability: "disk" }), check))
           }

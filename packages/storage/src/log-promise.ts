@@ -1,0 +1,5 @@
+export type { Compacted } from "./log/Compaction.ts"
+export { LogCorrupt, type LogError, LogFailed, LogUnsupported } from "./log/LogError.ts"
+export type { LogRecord } from "./log/LogRecord.ts"
+export { openLog, type PromiseLog, type PromiseLogOptions } from "./log/PromiseLog.ts"
+export { SubjectFilter } from "./log/SubjectFilter.ts"
