@@ -2,7 +2,7 @@ import type { Durability } from "@troupe/broker"
 import * as Effect from "effect/Effect"
 import { isLogError, type LogFailed, logFailed } from "./LogError.ts"
 import type { LogWriter } from "./LogWriter.ts"
-import { type Settled, Waiting } from "./Waiting.ts"
+import { Waiting } from "./Waiting.ts"
 
 /** When what is written is synced to the device. */
 export type FsyncPolicy = "always" | "never" | { readonly intervalMillis: number }
@@ -55,18 +55,17 @@ export class GroupCommit {
     return this.waitForCollecting()
   }
 
-  /** Calls `settled` when the record of this sequence, which was appended, holds the durability class: the way without Effect. */
-  whenDurable(sequence: number, settled: Settled): void {
-    if (sequence < this.settledTo || (this.durability === "memory" && this.writer.failure === undefined))
-      settled(undefined)
-    else if (this.writer.failure !== undefined) settled(this.writer.failure)
-    else if (this.running !== undefined && sequence < this.running.sequence) {
+  /** A promise of `answer` for when the record of this sequence, which was appended, holds the durability class. */
+  promised(sequence: number, answer: number): Promise<number> {
+    if (sequence < this.settledTo) return Promise.resolve(answer)
+    if (this.writer.failure !== undefined) return Promise.reject(this.writer.failure)
+    if (this.durability === "memory") return Promise.resolve(answer)
+    if (this.running !== undefined && sequence < this.running.sequence) {
       this.running.promised ??= new Waiting()
-      this.running.promised.call(settled)
-    } else {
-      this.collecting ??= new Waiting()
-      this.collecting.call(settled)
+      return this.running.promised.promise(answer)
     }
+    this.collecting ??= new Waiting()
+    return this.collecting.promise(answer)
   }
 
   /** Answers when everything appended so far, controls too, is written and holds the durability class. */

@@ -113,13 +113,7 @@ export const openLog = async (options: PromiseLogOptions): Promise<PromiseLog> =
 }
 
 const facing = (log: OpenLog, close: () => Promise<void>): PromiseLog => {
-  const kept = (sequence: number, answer: number): Promise<number> =>
-    new Promise((resolve, reject) => {
-      log.commit.whenDurable(sequence, (failure) => {
-        if (failure === undefined) resolve(answer)
-        else reject(failure)
-      })
-    })
+  const { commit } = log
   let closing: Promise<void> | undefined
   const closeOnce = (): Promise<void> => (closing ??= close())
   return {
@@ -139,20 +133,24 @@ const facing = (log: OpenLog, close: () => Promise<void>): PromiseLog => {
       return log.lastTimeMillis
     },
     recovery: log.recovery,
-    append: (record) =>
-      orReject(
-        () => log.append(record),
-        (sequence) => kept(sequence, sequence)
-      ),
-    appendBatch: (records) =>
-      orReject(
-        () => log.appendBatch(records),
-        (first) => (records.length === 0 ? Promise.resolve(first) : kept(first + records.length - 1, first))
-      ),
+    // No async function where it counts: a promise less an append.
+    append: (record) => {
+      let sequence: number
+      try {
+        sequence = log.append(record)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+      return commit.promised(sequence, sequence)
+    },
+    appendBatch: async (records) => {
+      const first = log.appendBatch(records)
+      return records.length === 0 ? first : commit.promised(first + records.length - 1, first)
+    },
     appendNow: (record) => log.append(record),
     durable: async (sequence) => {
       if (sequence >= log.nextSequence) throw new RangeError(`sequence ${sequence} was never appended`)
-      await kept(sequence, sequence)
+      await commit.promised(sequence, sequence)
     },
     flush: () => run(log.flush),
     read: (from, maxBytes, filter) => log.read(from, maxBytes, filter),
@@ -168,17 +166,6 @@ const facing = (log: OpenLog, close: () => Promise<void>): PromiseLog => {
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce
   }
-}
-
-/** No async function: a promise less an append. */
-const orReject = (append: () => number, then: (sequence: number) => Promise<number>): Promise<number> => {
-  let sequence: number
-  try {
-    sequence = append()
-  } catch (error) {
-    return Promise.reject(error)
-  }
-  return then(sequence)
 }
 
 const followBytes = 256 * 1024

@@ -3,13 +3,23 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { LogFailed } from "./LogError.ts"
 
-/** Hears that what it waited for is kept (`undefined`), or why it never will be. */
-export type Settled = (failure: LogFailed | undefined) => void
+type Resolve = (answer: number) => void
+type Reject = (failure: LogFailed) => void
 
-/** All who wait for one write or sync: fibers share one deferred, callers without Effect are called one after the other. */
+let resolveLast: Resolve
+let rejectLast: Reject
+/** One executor for all promises: each costs no closure of ours. */
+const executor = (resolve: Resolve, reject: Reject): void => {
+  resolveLast = resolve
+  rejectLast = reject
+}
+
+/** All who wait for one write or sync: fibers share one deferred, callers without Effect have a promise each. */
 export class Waiting {
   private deferred: Deferred.Deferred<void, LogFailed> | undefined
-  private readonly callers: Array<Settled> = []
+  private readonly answers: Array<number> = []
+  private readonly resolves: Array<Resolve> = []
+  private readonly rejects: Array<Reject> = []
 
   /** Waits as a fiber. */
   get effect(): Effect.Effect<void, LogFailed> {
@@ -17,15 +27,23 @@ export class Waiting {
     return Deferred.await(this.deferred)
   }
 
-  /** Waits as a caller. */
-  call(settled: Settled): void {
-    this.callers.push(settled)
+  /** Waits for `answer` as a promise. */
+  promise(answer: number): Promise<number> {
+    const promise = new Promise<number>(executor)
+    this.answers.push(answer)
+    this.resolves.push(resolveLast)
+    this.rejects.push(rejectLast)
+    return promise
   }
 
   /** Answers all of them; once. */
   settle(failure: LogFailed | undefined): void {
     if (this.deferred !== undefined)
       Deferred.doneUnsafe(this.deferred, failure === undefined ? Exit.void : Exit.fail(failure))
-    for (const settled of this.callers) settled(failure)
+    const { answers, rejects, resolves } = this
+    for (let i = 0; i < resolves.length; i++) {
+      if (failure === undefined) (resolves[i] as Resolve)(answers[i] as number)
+      else (rejects[i] as Reject)(failure)
+    }
   }
 }
