@@ -7,7 +7,7 @@ import { FileSystem } from "../src/disk/FileSystem.ts"
 import { SimFs, seeded } from "../src/disk/SimFs.ts"
 import { segmentName } from "../src/log/LogFiles.ts"
 import { Log, type LogOptions } from "../src/log.ts"
-import { directory, linesIn, recordOf, withLog } from "./sim-log.ts"
+import { directory, linesIn, recordOf, withLog, writtenOf } from "./sim-log.ts"
 
 // The long counts take minutes.
 vi.setConfig({ testTimeout: count({ quick: 60_000, long: 1_800_000 }) })
@@ -137,7 +137,7 @@ describe("L7 no silent damage", () => {
         })
       )
       const path = `${directory}/${segmentName(1)}`
-      const bytes = image.files().get(path) as Uint8Array
+      const bytes = writtenOf(image.files().get(path) as Uint8Array)
       let cuts = 0
       let shortest = 12
       for (let byte = 0; byte < bytes.length; byte++) {

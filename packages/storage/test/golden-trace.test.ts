@@ -34,7 +34,8 @@ describe("the order of writes, syncs and renames is the guarantee: a lost sync s
         "sync 00000000000000000001.log.tmp",
         "rename 00000000000000000001.log.tmp 00000000000000000001.log",
         "syncDirectory /data/log",
-        // Two records, each answered after its sync.
+        // Two records, each answered after its sync; the file grows ahead, so that the sync need not write its size.
+        "truncate 00000000000000000001.log 200",
         "write 00000000000000000001.log 64+112",
         "syncData 00000000000000000001.log",
         "syncData done 00000000000000000001.log",
@@ -54,6 +55,7 @@ describe("the order of writes, syncs and renames is the guarantee: a lost sync s
         "syncDirectory /data/log",
         "syncData 00000000000000000003.log",
         "syncData done 00000000000000000003.log",
+        "truncate 00000000000000000003.log 200",
         "write 00000000000000000003.log 64+112",
         "syncData 00000000000000000003.log",
         "syncData done 00000000000000000003.log",
@@ -61,7 +63,8 @@ describe("the order of writes, syncs and renames is the guarantee: a lost sync s
         "remove 00000000000000000001.log",
         "remove 00000000000000000001.idx",
         "syncDirectory /data/log",
-        // Closing: everything synced, then a note that says so, synced too.
+        // Closing: nothing ahead any more, everything synced, then a note that says so, synced too.
+        "truncate 00000000000000000003.log 176",
         "sync 00000000000000000003.log",
         "write 00000000000000000003.log 176+64",
         "sync 00000000000000000003.log"

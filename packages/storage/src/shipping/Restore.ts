@@ -177,7 +177,8 @@ const copyUpTo = (
     ;({ sequence, chain, epoch } = walked)
     files++
     copiedBytes += walked.end
-    unread = source.bytes - walked.end
+    // Zeroes that a file has ahead are nothing that was not read.
+    unread = content.subarray(walked.end).some((byte) => byte !== 0) ? source.bytes - walked.end : 0
     let kept: Uint8Array = content.subarray(0, walked.end)
     if (isRewritten) {
       // What is covered may end earlier now; a whole one goes on as what it was before.

@@ -19,7 +19,8 @@ export const writeGoldenLog = (): ReadonlyMap<string, Uint8Array> => {
     segmentBytes: 1400,
     segmentMillis: Number.POSITIVE_INFINITY,
     room: { records: 6, valueBytes: 4096, heapBytes: 1024 },
-    indexSpacing: 256
+    indexSpacing: 256,
+    preallocateBytes: 0
   }
   const writer = new LogWriter(fs, shape, [], { low: 0x01020304, high: 0xa0b0c0d0 }, 1_700_000_000_000)
   for (let n = 1; n <= goldenRecords; ) {
