@@ -9,11 +9,11 @@ import type { FsyncPolicy } from "./GroupCommit.ts"
 import { attempt as attemptAt } from "./LogAttempt.ts"
 import { type LogError, LogFailed } from "./LogError.ts"
 import { keep } from "./LogKeeping.ts"
-import { LogReader } from "./LogReader.ts"
 import { LogWriter } from "./LogWriter.ts"
 import { OpenLog } from "./OpenLog.ts"
+import { OpenReadOnlyLog } from "./OpenReadOnlyLog.ts"
 import type { ReadOnlyLog, SealedSegment, WritableLog } from "./ReadableLog.ts"
-import { recoverLog, surveyReadable } from "./Recovery.ts"
+import { recoverLog } from "./Recovery.ts"
 import { type Repair, repairLog } from "./Repair.ts"
 
 /** What a log is and how it is written. */
@@ -152,35 +152,18 @@ const open = Effect.fn("Log.open")(function* (
 })
 
 /**
- * Opens a log to read what was in it, without changing a byte: for another process, and for a damaged log, which is
- * readable up to the damage.
+ * Opens a log to read what is in it, without changing a byte: for another process, also while its writer goes on
+ * (`refresh` takes in what came), and for a damaged log, which is readable up to the damage.
  */
 const openReadOnly = Effect.fn("Log.openReadOnly")(function* (options: {
   readonly directory: string
 }): Effect.fn.Return<ReadOnlyLog, LogError, Scope.Scope> {
   const fs = yield* FileSystem
   const { directory } = options
-  const found = yield* attemptAt("open", directory, () => surveyReadable(fs, directory, indexBytesDefault))
-  const { damage, segments } = found
-  const last = segments[segments.length - 1]
-  if (last === undefined) return yield* new LogFailed({ operation: "open", file: directory, code: "ENOENT" })
-  const reader = yield* Effect.acquireRelease(
-    Effect.sync(() => new LogReader(fs, segments)),
-    (r) => Effect.sync(() => r.close())
+  return yield* Effect.acquireRelease(
+    attemptAt("open", directory, () => new OpenReadOnlyLog(fs, directory, indexBytesDefault)),
+    (log) => Effect.sync(() => log.close())
   )
-  const end = last.nextSequence
-  return {
-    damage,
-    firstSequence: reader.firstSequence,
-    endSequence: end,
-    bytes: segments.reduce((sum, segment) => sum + segment.size, 0),
-    lastTimeMillis: Math.max(...segments.map((segment) => segment.maxTimeMillis)),
-    read: (from, maxBytes, filter) => reader.read(from, maxBytes, end, filter),
-    lend: (from, maxBytes, filter) => reader.lend(from, maxBytes, end, filter),
-    scan: (scanned) => reader.scan(scanned?.from ?? reader.firstSequence, scanned?.maxBytes ?? 1024 * 1024),
-    recordAt: (sequence) => reader.at(sequence, end),
-    sequenceAt: (timeMillis) => reader.sequenceAt(timeMillis, end)
-  }
 })
 
 /** A segmented append-only log in a directory of files. */

@@ -10,10 +10,10 @@ import {
   readBatchHeader
 } from "./BatchHeader.ts"
 import { type BatchView, viewBatch } from "./BatchView.ts"
-import { LogCorrupt, logFailed } from "./LogError.ts"
+import { LogCorrupt, LogFailed, logFailed } from "./LogError.ts"
 import { logIdSeed } from "./LogId.ts"
 import type { Segment } from "./Segment.ts"
-import { segmentHeaderBytes } from "./SegmentHeader.ts"
+import { decodeSegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
 import { squeezeBatch } from "./SqueezedBatch.ts"
 import type { SubjectFilter } from "./SubjectFilter.ts"
 
@@ -39,6 +39,7 @@ interface Chunk {
 export class LogReader {
   private readonly fs: FileSystem
   private readonly segments: Array<Segment>
+  private readonly isOther: boolean
   private readonly opened: Array<Segment> = []
   private readonly seed: number
   private lastPoint: BatchView | undefined
@@ -48,9 +49,11 @@ export class LogReader {
   /** Length of the batch at the end of the last chunk when it did not fit in whole, else 0. */
   private cutOff = 0
 
-  constructor(fs: FileSystem, segments: Array<Segment>) {
+  /** With `isOther` the writer is another process, which may replace a file at any time. */
+  constructor(fs: FileSystem, segments: Array<Segment>, isOther = false) {
     this.fs = fs
     this.segments = segments
+    this.isOther = isOther
     this.seed = logIdSeed((segments[0] as Segment).header.logId)
   }
 
@@ -323,6 +326,8 @@ export class LogReader {
   private chunk(segment: Segment, position: number, wanted: number): Chunk {
     const rest = segment.size - position
     const chunk = this.bytesAt(segment, position, Math.min(rest, Math.max(wanted, batchHeaderBytes)))
+    if (chunk.bytes.length < batchHeaderBytes)
+      throw this.damaged(segment, chunk, 0, "a batch header", "the end of the file")
     const header = readBatchHeader(chunk.bytes, chunk.view, 0, this.seed)
     if (header === undefined || header.length <= chunk.bytes.length) return chunk
     return this.bytesAt(segment, position, Math.min(rest, header.length))
@@ -351,10 +356,22 @@ export class LogReader {
     return memory
   }
 
+  /** Whether the file is still the one that the segment was found in. */
+  private isSame(file: number, segment: Segment): boolean {
+    const bytes = new Uint8Array(segmentHeaderBytes)
+    readFully(this.fs, file, bytes, 0, segmentHeaderBytes, 0)
+    const result = decodeSegmentHeader(bytes)
+    return result._tag === "Valid" && result.header.generation === segment.header.generation
+  }
+
   private handle(segment: Segment): number {
     if (segment.file !== undefined) return segment.file
     if (this.opened.length >= handlesMax) this.forget(this.opened[0] as Segment)
     const file = this.fs.open(segment.path, "read")
+    if (this.isOther && !this.isSame(file, segment)) {
+      this.fs.close(file)
+      throw new LogFailed({ operation: "read", file: segment.path, code: "REWRITTEN" })
+    }
     segment.file = file
     this.opened.push(segment)
     return file

@@ -170,4 +170,14 @@ export interface SealedSegment {
 export interface ReadOnlyLog extends ReadableLog {
   /** The damage at which the readable part ends, when it does. */
   readonly damage: LogCorrupt | undefined
+  /**
+   * Takes in what the writer, in whatever process, has written, deleted, removed or compacted since; answers the new
+   * `endSequence`. What is written is seen, synced or not. Throws `LogCorrupt` and `LogFailed` as reads do.
+   */
+  readonly refresh: () => number
+  /** Batches from `from` on for ever, looking every `everyMillis` whether there are new ones: each sequence once, in order. */
+  readonly follow: (
+    from: number,
+    options: { readonly everyMillis: number; readonly maxBytes?: number; readonly filter?: SubjectFilter }
+  ) => Stream.Stream<BatchView, LogError>
 }

@@ -19,7 +19,10 @@ const filesOf = (fs: SimFs, directory: string): Record<string, string> =>
   Object.fromEntries(
     [...fs.files()]
       .filter(([path]) => path.startsWith(`${directory}/`) && /\.(log|idx)$/.test(path))
-      .map(([path, bytes]) => [path.slice(directory.length + 1), Buffer.from(writtenOf(bytes)).toString("hex")])
+      .map(([path, bytes]) => [
+        path.slice(directory.length + 1),
+        Buffer.from(writtenOf(bytes)).toString("hex")
+      ])
   )
 
 describe("following a primary", () => {
