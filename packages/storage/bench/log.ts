@@ -545,5 +545,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     most = Math.max(most, rss - idle)
   }
   await (process.argv[2] === "log" ? passThroughLog(over) : passThroughStreams(over))
-  console.log(most)
+  process.stdout.write(String(most))
 }

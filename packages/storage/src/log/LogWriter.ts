@@ -170,11 +170,12 @@ export class LogWriter {
     let latest = Number.NEGATIVE_INFINITY
     for (const record of records) {
       this.check(record)
+      const { headers: ofIt, key, timeMillis } = record
       values += record.value.length
-      keys += record.key?.length ?? 0
-      headers += record.headers?.length ?? 0
-      earliest = Math.min(earliest, record.timeMillis)
-      latest = Math.max(latest, record.timeMillis)
+      if (key !== undefined) keys += key.length
+      if (ofIt !== undefined) headers += ofIt.length
+      if (timeMillis < earliest) earliest = timeMillis
+      if (timeMillis > latest) latest = timeMillis
     }
     if (latest - earliest > 0xffff_ffff)
       throw new RangeError("the records of one batch must lie within 49 days")
@@ -226,7 +227,8 @@ export class LogWriter {
       this.nameSubjects()
       const sealed = open.seal(this.place(), this.openKind)
       const position = this.put(sealed.bytes, sealed.header)
-      if (this.openKind === undefined) this.active.subjects.note(open.subjectIds, open.count, position)
+      if (this.openKind === undefined)
+        this.active.subjects.note(open.subjectIds, open.subjectIds.length === 0 ? 0 : open.count, position)
     })
     open.clear()
     this.open = this.ordinary

@@ -21,6 +21,8 @@ export interface BatchPlace {
   readonly seed: number
 }
 
+const none = new Uint32Array(0)
+
 const maxTimeSpanMillis = 0xffff_ffff
 
 /**
@@ -76,7 +78,7 @@ export class OpenBatch {
 
   /** Subject number of each row, for the segment's summary. */
   get subjectIds(): Uint32Array {
-    return this.ids
+    return this.largestId === 0 ? none : this.ids
   }
 
   /** True when a record of these sizes and this time can still be added. */
@@ -103,13 +105,8 @@ export class OpenBatch {
     // What records seldom have costs nothing while none of the batch has it: its column is begun with the first.
     if (this.hasKeys || (key !== undefined && key.length > 0)) this.addKey(i, key)
     if (this.hasHeaders || (headers !== undefined && headers.length > 0)) this.addHeaders(i, headers)
-    this.ids[i] = subjectId
-    if (subjectId > this.largestId) this.largestId = subjectId
-    const flags =
-      (tombstone === true ? recordFlag.tombstone : 0) |
-      (mark === undefined ? 0 : mark << recordFlag.markShift)
-    this.flags[i] = flags
-    this.anyFlags |= flags
+    if (subjectId > 0 || this.largestId > 0) this.addSubject(i, subjectId)
+    if (tombstone === true || mark !== undefined || this.anyFlags > 0) this.addFlags(i, tombstone, mark)
     const time = Math.floor(record.timeMillis)
     this.times[i] = time
     if (time < this.minTimeMillis) this.minTimeMillis = time
@@ -123,6 +120,21 @@ export class OpenBatch {
     this.deltas[this.count] = delta
     this.hasDeltas ||= delta !== this.count
     this.add(record, subjectId)
+  }
+
+  private addSubject(row: number, subjectId: number): void {
+    if (this.largestId === 0) this.ids.fill(0, 0, row)
+    this.ids[row] = subjectId
+    if (subjectId > this.largestId) this.largestId = subjectId
+  }
+
+  private addFlags(row: number, tombstone: boolean | undefined, mark: number | undefined): void {
+    const flags =
+      (tombstone === true ? recordFlag.tombstone : 0) |
+      (mark === undefined ? 0 : mark << recordFlag.markShift)
+    if (this.anyFlags === 0) this.flags.fill(0, 0, row)
+    this.flags[row] = flags
+    this.anyFlags |= flags
   }
 
   private addKey(row: number, key: Uint8Array | undefined): void {

@@ -136,7 +136,7 @@ export class SegmentRewrite {
     const sealed = open.seal(this.place(), undefined, until - segment.nextSequence)
     const position = segment.size
     this.put(sealed.bytes)
-    segment.subjects.note(open.subjectIds, open.count, position)
+    segment.subjects.note(open.subjectIds, open.subjectIds.length === 0 ? 0 : open.count, position)
     segment.note(sealed.header)
     open.clear()
     this.open = this.ordinary
