@@ -84,7 +84,7 @@ describe("L5 compaction equivalence: the fold by key is what it was, and tombsto
       Effect.gen(function* () {
         let deaths = 0
         let compactions = 0
-        for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 2, long: 100 }); seed++) {
+        for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 1, long: 100 }); seed++) {
           const whole = yield* live(options, seed, 90, {})
           assert.isTrue(Exit.isSuccess(whole.exit), `TROUPE_SEED=${seed}: the program failed by itself`)
           compactions += whole.seen.compactions
@@ -106,8 +106,8 @@ describe("L5 compaction equivalence: the fold by key is what it was, and tombsto
             }
           }
         }
-        assert.isAbove(deaths, 300)
-        assert.isAbove(compactions, 4)
+        assert.isAbove(deaths, 150)
+        assert.isAbove(compactions, 2)
       })
     )
   }
