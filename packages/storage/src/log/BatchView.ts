@@ -129,6 +129,20 @@ export class BatchView {
     return this.slice(this.keyEnds, this.layout.heapStart, row)
   }
 
+  /** Bytes of a row's value, key and headers; no view is made for it. */
+  rowBytes(row: number): number {
+    let bytes = lengthAt(this.ends, row)
+    if (this.layout.keyEnd >= 0) {
+      this.keyEnds ??= this.words(this.layout.keyEnd)
+      bytes += lengthAt(this.keyEnds, row)
+    }
+    if (this.layout.headerEnd >= 0) {
+      this.headerEnds ??= this.words(this.layout.headerEnd)
+      bytes += lengthAt(this.headerEnds, row)
+    }
+    return bytes
+  }
+
   /** Headers of a row, as its writer encoded them; empty when it has none. */
   headers(row: number): Uint8Array {
     if (this.layout.headerEnd < 0) return nothing
@@ -205,6 +219,9 @@ export class BatchView {
     return this.bytes.subarray(heap + begin, heap + (ends[row] as number))
   }
 }
+
+const lengthAt = (ends: Uint32Array, row: number): number =>
+  (ends[row] as number) - (row === 0 ? 0 : (ends[row - 1] as number))
 
 /** A view of a batch whose checksums hold, or a sentence that says why it is not built as the format says. */
 export const viewBatch = (

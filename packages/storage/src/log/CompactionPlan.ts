@@ -121,9 +121,7 @@ export function* planSegment(
       }
       for (let row = 0; row < batch.count; row++) {
         if (isGone(plan, batch, row, batch.sequence(row))) plan.dropped++
-        else
-          plan.liveBytes +=
-            recordBytes + batch.value(row).length + batch.key(row).length + batch.headers(row).length
+        else plan.liveBytes += recordBytes + batch.rowBytes(row)
       }
     }
     yield
