@@ -112,29 +112,31 @@ describe("L5 compaction equivalence: the fold by key is what it was, and tombsto
     )
   }
 
-  it.effect("L8: recovery of a compaction that died is idempotent, also when it is killed in the middle", () =>
-    Effect.gen(function* () {
-      let kills = 0
-      for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 1, long: 20 }); seed++) {
-        const { fs: whole } = yield* live(disk, seed, 90, {})
-        for (let crashAt = 7; crashAt <= whole.changes; crashAt += count({ quick: 11, long: 3 })) {
-          const { fs } = yield* live(disk, seed, 90, { crashAt })
-          const image = fs.powerCut(seed * 1000 + crashAt)
-          const read = (at: SimFs) => withLog(at, disk, (log) => Effect.sync(() => linesIn(log)))
-          const undisturbed = image.clone(1)
-          const expected = yield* read(undisturbed)
-          for (let killAt = 1; killAt <= undisturbed.changes; killAt++) {
-            const disturbed = image.clone(1, { crashAt: killAt })
-            yield* Effect.exit(read(disturbed))
-            if (!disturbed.crashed) break
-            kills++
-            const where = `TROUPE_SEED=${seed}, crash at ${crashAt}, recovery killed at ${killAt}`
-            assert.deepStrictEqual(yield* read(disturbed.powerCut(killAt)), expected, where)
+  it.effect(
+    "L8: recovery of a compaction that died is idempotent, also when it is killed in the middle",
+    () =>
+      Effect.gen(function* () {
+        let kills = 0
+        for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 1, long: 20 }); seed++) {
+          const { fs: whole } = yield* live(disk, seed, 90, {})
+          for (let crashAt = 7; crashAt <= whole.changes; crashAt += count({ quick: 11, long: 3 })) {
+            const { fs } = yield* live(disk, seed, 90, { crashAt })
+            const image = fs.powerCut(seed * 1000 + crashAt)
+            const read = (at: SimFs) => withLog(at, disk, (log) => Effect.sync(() => linesIn(log)))
+            const undisturbed = image.clone(1)
+            const expected = yield* read(undisturbed)
+            for (let killAt = 1; killAt <= undisturbed.changes; killAt++) {
+              const disturbed = image.clone(1, { crashAt: killAt })
+              yield* Effect.exit(read(disturbed))
+              if (!disturbed.crashed) break
+              kills++
+              const where = `TROUPE_SEED=${seed}, crash at ${crashAt}, recovery killed at ${killAt}`
+              assert.deepStrictEqual(yield* read(disturbed.powerCut(killAt)), expected, where)
+            }
           }
         }
-      }
-      assert.isAbove(kills, 30)
-    })
+        assert.isAbove(kills, 30)
+      })
   )
 
   it.effect("the disk fails at each call: a typed failure, and nothing that was kept is lost", () =>

@@ -1,7 +1,6 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
 import { replaceFile, writeFully } from "../disk/WholeFile.ts"
 import { type BatchHeader, controlKind } from "./BatchHeader.ts"
-import type { DeletedRecords } from "./DeletedRecords.ts"
 import { deleteNoteBytes, encodeDeleteNote, markDeleted } from "./DeleteNote.ts"
 import { encodeIndexFile } from "./IndexFile.ts"
 import { LogCorrupt, LogFailed, logFailed } from "./LogError.ts"
@@ -9,10 +8,12 @@ import { inDirectory, indexName, segmentName, stateName } from "./LogFiles.ts"
 import { type LogId, logIdSeed } from "./LogId.ts"
 import { endOf, type LogPoint } from "./LogPoint.ts"
 import type { LogRecord } from "./LogRecord.ts"
-import { type Cleaned, encodeLogState, type LogState, noState } from "./LogState.ts"
+import { type Cleaned, type LogState, noState } from "./LogState.ts"
 import { type BatchPlace, type BatchRoom, controlBatch, OpenBatch } from "./OpenBatch.ts"
+import { checkRecord, roomFor } from "./RecordLimits.ts"
 import { Segment } from "./Segment.ts"
 import { encodeSegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
+import { StateKeeper } from "./StateKeeper.ts"
 
 /** How a writer lays its files out. */
 export interface WriterShape {
@@ -27,9 +28,6 @@ export interface WriterShape {
 
 /** The least by which a file grows ahead: small logs stay small. */
 const growBytesMin = 64 * 1024
-
-/** Largest batch there can be, in bytes: what positions and lengths of 32 bits leave room for, and more than anyone should use. */
-export const batchBytesMax: number = 1 << 30
 
 interface Unsealed {
   readonly segment: Segment
@@ -72,9 +70,7 @@ export class LogWriter {
   /** Bytes of the active segment's file: what is written, and zeroes that were put there ahead. */
   private fileBytes: number
   private readonly unsealed: Array<Unsealed> = []
-  private cleaned: ReadonlyArray<Cleaned>
-  /** Deletes noted in segments that are not sealed yet: the segment, first and last sequence. */
-  private readonly lateDeletes: Array<readonly [segment: number, first: number, last: number]> = []
+  private readonly state: StateKeeper
   /** Called with each segment that was sealed. */
   onSealed: (segment: Segment) => void = () => {}
   /** Everything appended before this mark is synced. */
@@ -94,7 +90,7 @@ export class LogWriter {
     this.fs = fs
     this.shape = shape
     this.segments = segments
-    this.cleaned = state.cleaned
+    this.state = new StateKeeper(state)
     this.logId = segments[0]?.header.logId ?? logId
     this.seed = logIdSeed(this.logId)
     const last = segments[segments.length - 1]
@@ -163,26 +159,10 @@ export class LogWriter {
 
   /** Copies records into one batch, so that a crash keeps all of them or none; answers the sequence of the first. */
   appendBatch(records: ReadonlyArray<LogRecord>): number {
-    let values = 0
-    let keys = 0
-    let headers = 0
-    let earliest = Number.POSITIVE_INFINITY
-    let latest = Number.NEGATIVE_INFINITY
-    for (const record of records) {
-      this.check(record)
-      const { headers: ofIt, key, timeMillis } = record
-      values += record.value.length
-      if (key !== undefined) keys += key.length
-      if (ofIt !== undefined) headers += ofIt.length
-      if (timeMillis < earliest) earliest = timeMillis
-      if (timeMillis > latest) latest = timeMillis
-    }
-    if (latest - earliest > 0xffff_ffff)
-      throw new RangeError("the records of one batch must lie within 49 days")
-    if (values + keys + headers > batchBytesMax / 2)
-      throw new RangeError("a batch must be smaller than 512 MiB")
     const first = this.nextSequence
     if (records.length === 0) return first
+    if (this.failure !== undefined) throw this.failure
+    const { earliest, headers, keys, latest, values } = roomFor(records)
     this.makeRoom(records.length, values, keys, headers, undefined, latest, earliest)
     for (const record of records) this.add(record)
     return first
@@ -216,7 +196,7 @@ export class LogWriter {
     this.mark++
     // Room for a control means that all records are written: each is in a segment.
     const at = this.active.baseSequence
-    return markDeleted(this.segments, from, to, (a, b) => this.lateDeletes.push([at, a, b]))
+    return markDeleted(this.segments, from, to, (a, b) => this.state.noteDelete(at, a, b))
   }
 
   /** Writes the open batch, after the batch that names its new subjects; rolls when the segment is full. */
@@ -344,26 +324,16 @@ export class LogWriter {
 
   /** Up to where the log is compacted, and since when. */
   get compacted(): ReadonlyArray<Cleaned> {
-    return this.cleaned
+    return this.state.cleaned
   }
 
   /** Puts the state file there anew: how far the log is compacted, and what the sealed segments say is deleted. */
   writeState(cleaned: ReadonlyArray<Cleaned>): void {
-    const unsealed = this.segments.find((segment) => !segment.sealed) as Segment
-    const late = this.lateDeletes.filter(([at]) => at >= unsealed.baseSequence)
-    this.lateDeletes.splice(0, this.lateDeletes.length, ...late)
-    const deleted: Array<DeletedRecords> = []
-    for (const segment of this.segments) {
-      if (segment.deleted === undefined || segment.deleted.count === 0) continue
-      // A note that is not synced may be lost, and what it says must be lost with it.
-      const known = segment.deleted.copy()
-      for (const [, first, last] of late) known.remove(first, last)
-      if (known.count > 0) deleted.push(known)
-    }
-    const state = { appliedTo: unsealed.baseSequence, cleaned, deleted }
     const path = inDirectory(this.shape.directory, stateName)
-    this.attempt("write", path, () => replaceFile(this.fs, path, encodeLogState(state, this.logId)))
-    this.cleaned = cleaned
+    this.attempt("write", path, () =>
+      replaceFile(this.fs, path, this.state.encode(this.segments, cleaned, this.logId))
+    )
+    this.state.cleaned = cleaned
   }
 
   private add(record: LogRecord): number {
@@ -375,12 +345,7 @@ export class LogWriter {
 
   private check(record: LogRecord): void {
     if (this.failure !== undefined) throw this.failure
-    const time = record.timeMillis
-    if (!(time >= 0 && time <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a time: ${time}`)
-    const { mark } = record
-    if (mark !== undefined && !(mark >= 0 && mark < 16 && Number.isInteger(mark)))
-      throw new RangeError(`a mark is 0 to 15, not ${mark}`)
-    if (record.value.length > batchBytesMax / 2) throw new RangeError("a record must be smaller than 512 MiB")
+    checkRecord(record)
   }
 
   private makeRoom(
@@ -488,7 +453,7 @@ export class LogWriter {
     replaceFile(this.fs, path, encodeIndexFile(segment))
     segment.sealed = true
     this.unsealed.splice(this.unsealed.indexOf(full), 1)
-    if (segment.hasDeletes) this.writeState(this.cleaned)
+    if (segment.hasDeletes) this.writeState(this.compacted)
     this.onSealed(segment)
     this.syncedTo = Math.max(this.syncedTo, segment.nextSequence)
     this.fs.close(full.file)

@@ -2,13 +2,21 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { BatchView } from "./BatchView.ts"
 import type { Compacted } from "./Compaction.ts"
 import { Log, type LogOptions } from "./Log.ts"
 import { type LogError, LogFailed } from "./LogError.ts"
 import type { LogRecord } from "./LogRecord.ts"
 import type { OpenLog } from "./OpenLog.ts"
-import type { CompactOptions, ReadableLog, Retained, RetentionBounds, SealedSegment } from "./ReadableLog.ts"
+import type {
+  CompactOptions,
+  ReadableLog,
+  ReadOnlyLog,
+  Retained,
+  RetentionBounds,
+  SealedSegment
+} from "./ReadableLog.ts"
 import type { RecoveryReport } from "./Recovery.ts"
 import type { DamagedRange } from "./Repair.ts"
 import type { SubjectFilter } from "./SubjectFilter.ts"
@@ -109,6 +117,55 @@ export const openLog = async (options: PromiseLogOptions): Promise<PromiseLog> =
   } catch (error) {
     await Effect.runPromise(Scope.close(scope, Exit.void))
     throw error
+  }
+}
+
+/** A log opened to read only, with promises. */
+export interface PromiseReadOnlyLog extends Omit<ReadOnlyLog, "follow">, AsyncDisposable {
+  /** Batches from `from` on for ever, looking every `everyMillis` whether there are new ones. Leaving the loop ends it. */
+  readonly follow: (
+    from: number,
+    options: { readonly everyMillis: number; readonly maxBytes?: number; readonly filter?: SubjectFilter }
+  ) => AsyncIterable<BatchView>
+  /** Gives the file handles back. Also `await using`. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Opens a log to read what is in it, without changing a byte: from another process than its writer's, or up to the damage of
+ * a damaged one. Rejects as `openLog` does; `LogFailed` with code `ENOENT` where there is no log.
+ */
+export const openLogReadOnly = async (options: {
+  readonly directory: string
+}): Promise<PromiseReadOnlyLog> => {
+  const scope = Scope.makeUnsafe()
+  const log = await run(Scope.provide(Log.openReadOnly(options), scope))
+  const close = (): Promise<void> => Effect.runPromise(Scope.close(scope, Exit.void))
+  return {
+    get damage() {
+      return log.damage
+    },
+    get firstSequence() {
+      return log.firstSequence
+    },
+    get endSequence() {
+      return log.endSequence
+    },
+    get bytes() {
+      return log.bytes
+    },
+    get lastTimeMillis() {
+      return log.lastTimeMillis
+    },
+    refresh: () => log.refresh(),
+    read: (from, maxBytes, filter) => log.read(from, maxBytes, filter),
+    lend: (from, maxBytes, filter) => log.lend(from, maxBytes, filter),
+    scan: (scanned) => log.scan(scanned),
+    recordAt: (sequence) => log.recordAt(sequence),
+    sequenceAt: (timeMillis) => log.sequenceAt(timeMillis),
+    follow: (from, following) => Stream.toAsyncIterable(log.follow(from, following)),
+    close,
+    [Symbol.asyncDispose]: close
   }
 }
 
