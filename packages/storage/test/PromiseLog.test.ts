@@ -7,6 +7,7 @@ import {
   LogCorrupt,
   LogFailed,
   openLog,
+  openLogReadOnly,
   type PromiseLog,
   type PromiseLogOptions
 } from "../src/log-promise.ts"
@@ -141,6 +142,26 @@ describe("the Promise face", () => {
       assert.isAbove(again.recovery.repaired.length, 0)
       assert.strictEqual(linesIn(again).size, 20)
     })
+  })
+
+  it("a read-only one beside the writer sees what comes, and ends with its loop", async () => {
+    assert.instanceOf(await failureOf(openLogReadOnly({ directory })), LogFailed)
+    await using log = await openLog({ directory, durability: "os" })
+    await log.append(recordOf(1))
+    await using reader = await openLogReadOnly({ directory })
+    assert.strictEqual(reader.endSequence, 2)
+    assert.isUndefined(reader.damage)
+    await log.append(recordOf(2))
+    assert.strictEqual(reader.endSequence, 2)
+    assert.strictEqual(reader.refresh(), 3)
+    const seen: Array<number> = []
+    for await (const batch of reader.follow(1, { everyMillis: 1 })) {
+      for (let row = batch.start; row < batch.count; row++) seen.push(batch.sequence(row))
+      if (seen.length === 2) void log.append(recordOf(3))
+      if (seen.length === 3) break
+    }
+    assert.deepStrictEqual(seen, [1, 2, 3])
+    assert.strictEqual(linesIn(reader).size, 3)
   })
 
   it("`await using` closes it", async () => {
