@@ -81,6 +81,18 @@ export const compactionProgram = (
       if (fs.crashed) return
       seen.acknowledged = Math.max(seen.acknowledged, last)
     }
+    const compact = Effect.gen(function* () {
+      seen.begun.push(nowMillis)
+      seen.cleanBelow = log.nextSequence
+      const keysMax = random() < 0.3 ? 2 : 1000
+      const done = yield* log.compact({ tombstoneMillis, keysMax })
+      if (fs.crashed) return
+      seen.compactions++
+      seen.dropped += done.records
+      seen.merged += done.segmentsBefore - done.segmentsAfter
+      seen.cleaned.push({ below: done.cleanBelow, atMillis: nowMillis })
+      seen.cleanBelow = Math.max(done.cleanBelow, ...seen.cleaned.map((c) => c.below))
+    })
     for (let step = 0; step < steps; step++) {
       const choice = random()
       if (choice < 0.5) {
@@ -115,18 +127,10 @@ export const compactionProgram = (
         seen.removedBelow = below
         yield* log.retain({ below })
       } else {
-        seen.begun.push(nowMillis)
-        seen.cleanBelow = log.nextSequence
-        const keysMax = random() < 0.3 ? 2 : 1000
-        const done = yield* log.compact({ tombstoneMillis, keysMax })
-        if (fs.crashed) continue
-        seen.compactions++
-        seen.dropped += done.records
-        seen.merged += done.segmentsBefore - done.segmentsAfter
-        seen.cleaned.push({ below: done.cleanBelow, atMillis: nowMillis })
-        seen.cleanBelow = Math.max(done.cleanBelow, ...seen.cleaned.map((c) => c.below))
+        yield* compact
       }
     }
+    yield* compact
   })
 
 /** Checks what a log shows against its witness; throws the first thing that is wrong. */
