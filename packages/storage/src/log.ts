@@ -17,5 +17,5 @@ export type {
   WritableLog
 } from "./log/ReadableLog.ts"
 export type { RecoveryReport } from "./log/Recovery.ts"
-export type { DamagedRange, Repair, Repaired } from "./log/Repair.ts"
+export { type DamagedRange, fetchFrom, type Repair, type Repaired } from "./log/Repair.ts"
 export { SubjectFilter } from "./log/SubjectFilter.ts"

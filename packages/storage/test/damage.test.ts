@@ -63,11 +63,11 @@ const contents = (log: Log): { readonly lines: Map<number, string>; readonly con
 const flipOptions = count({ quick: 1, long: 8 })
 
 describe("L7 no silent damage", () => {
-  for (const [what, make, records] of [
-    ["a closed log", smallLog, 24],
-    ["a log with deletes that was compacted", compactedLog, 11]
+  for (const [title, make, records] of [
+    ["a flipped bit anywhere in a closed log is reported, and is never other records or fewer", smallLog, 24],
+    ["so it is in a log with deletes that was compacted", compactedLog, 11]
   ] as const)
-    it.effect(`a flipped bit anywhere in ${what} is reported, and is never other records or fewer`, () =>
+    it.effect(title, () =>
       Effect.gen(function* () {
         const whole = yield* make
         const expected = yield* withLog(whole.clone(1), options, (log) => Effect.sync(() => contents(log)))

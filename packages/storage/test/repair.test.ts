@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { SimFs, seeded } from "../src/disk/SimFs.ts"
 import { segmentName } from "../src/log/LogFiles.ts"
-import { type DamagedRange, Log, type LogOptions } from "../src/log.ts"
+import { type DamagedRange, fetchFrom, Log, type LogOptions } from "../src/log.ts"
 import { directory, linesIn, recordOf, withLog } from "./sim-log.ts"
 
 const options: Omit<LogOptions, "directory"> = {
@@ -194,6 +194,38 @@ describe('repair: "quarantine"', () => {
 })
 
 describe("repair: { fetch }", () => {
+  it.effect(
+    "fetchFrom takes the range from the files in another directory, and dies whole at any change",
+    () =>
+      Effect.gen(function* () {
+        const files = (yield* whole).files()
+        const path = logs(files)[1] as string
+        const image = copyOf(files)
+        image.makeDirectory("/replica")
+        for (const [name, bytes] of files) image.put(name.replace(directory, "/replica"), bytes)
+        image.flip(path, 200, 0)
+        image.flip(path, 400, 0)
+        const open = (disk: SimFs) =>
+          withLog(disk, { ...options, repair: fetchFrom("/replica") }, (log) =>
+            Log.attempt(() => ({ lines: linesIn(log), repaired: log.recovery.repaired.length }))
+          )
+        const undisturbed = image.clone(1)
+        assert.isAbove((yield* open(undisturbed)).repaired, 0)
+        assert.deepStrictEqual(undisturbed.files().get(path), files.get(path))
+        for (let crashAt = 1; crashAt <= undisturbed.changes; crashAt++) {
+          const disturbed = image.clone(1, { crashAt })
+          yield* Effect.exit(open(disturbed))
+          const after = disturbed.powerCut(crashAt)
+          assert.strictEqual((yield* open(after)).lines.size, 30, `killed at ${crashAt}`)
+          assert.deepStrictEqual(after.files().get(path), files.get(path), `killed at ${crashAt}`)
+        }
+        const nowhere = yield* Effect.flip(
+          withLog(image.clone(1), { ...options, repair: fetchFrom("/nowhere") }, () => Effect.void)
+        )
+        assert.strictEqual(nowhere._tag, "LogCorrupt")
+      })
+  )
+
   it.effect("of any flipped byte and any length: the files are what they were, byte for byte", () =>
     Effect.gen(function* () {
       const files = (yield* whole).files()

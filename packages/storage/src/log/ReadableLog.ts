@@ -90,7 +90,7 @@ export interface WritableLog extends ReadableLog {
   readonly beginEpoch: (epoch: number) => void
   /** Ends all appending for good, because another writer has begun `epoch`: what is not acknowledged yet never will be. */
   readonly fence: (epoch: number) => void
-  /** Makes `retain` keep the segment with this sequence and all later ones; `undefined` holds nothing. Answers how to stop. */
+  /** Makes `retain` and `compact` leave the segment with this sequence and all later ones alone; `undefined` holds nothing. Answers how to stop. */
   readonly hold: (keepFrom: () => number | undefined) => () => void
   /** Answers when the record of this sequence holds the durability class; all who wait for one write or sync share it. */
   readonly durable: (sequence: number) => Effect.Effect<void, LogFailed>

@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect"
-import type { FileSystem } from "../disk/FileSystem.ts"
+import { FileSystem } from "../disk/FileSystem.ts"
 import { readFully, replaceFile } from "../disk/WholeFile.ts"
 import { controlKindOf, isControl } from "./BatchHeader.ts"
 import { isKeptControl } from "./CompactionPlan.ts"
 import { type BadRange, type DamagedSegment, findDamage, scanSegment } from "./DamageScan.ts"
 import { attempt } from "./LogAttempt.ts"
 import { LogCorrupt, type LogError } from "./LogError.ts"
-import { inDirectory, quarantineName } from "./LogFiles.ts"
+import { inDirectory, quarantineName, segmentName } from "./LogFiles.ts"
 import { segmentHeaderBytes } from "./SegmentHeader.ts"
 import { SegmentRewrite } from "./SegmentRewrite.ts"
 
@@ -27,6 +27,22 @@ export interface DamagedRange {
 export type Repair =
   | "quarantine"
   | { readonly fetch: (range: DamagedRange) => Effect.Effect<Uint8Array, unknown> }
+
+/** Repairs from the files of a replica, a backup or an archive in a directory: those of the same log, as they were copied. */
+export const fetchFrom = (directory: string): Repair => ({
+  fetch: ({ from, segment, to }) =>
+    Effect.flatMap(FileSystem, (fs) =>
+      attempt("fetch", directory, () => {
+        const file = fs.open(inDirectory(directory, segmentName(segment)), "read")
+        try {
+          const bytes = new Uint8Array(Math.max(0, Math.min(to, fs.size(file)) - from))
+          return bytes.subarray(0, readFully(fs, file, bytes, 0, bytes.length, from))
+        } finally {
+          fs.close(file)
+        }
+      })
+    )
+})
 
 /** One range that was repaired. */
 export interface Repaired {
