@@ -1,5 +1,5 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
-import { replaceFile, writeFully } from "../disk/WholeFile.ts"
+import { replaceFile, replaceFileLater, writeFully } from "../disk/WholeFile.ts"
 import { type BatchHeader, controlKind } from "./BatchHeader.ts"
 import { deleteNoteBytes, encodeDeleteNote, markDeleted } from "./DeleteNote.ts"
 import { encodeIndexFile } from "./IndexFile.ts"
@@ -271,13 +271,7 @@ export class LogWriter {
       const full = waiting.shift()
       if (full !== undefined) {
         this.syncOne(full.file, full.segment.path, done, () => {
-          try {
-            this.seal(full)
-          } catch (cause) {
-            done(this.fail("seal", full.segment.path, cause))
-            return
-          }
-          next()
+          this.sealLater(full, done, next)
         })
         return
       }
@@ -448,9 +442,31 @@ export class LogWriter {
   }
 
   private seal(full: Unsealed): void {
+    replaceFile(this.fs, this.indexPath(full.segment), encodeIndexFile(full.segment))
+    this.sealed(full)
+  }
+
+  /** The same without a sync on this thread. */
+  private sealLater(full: Unsealed, done: (failure: LogFailed | undefined) => void, then: () => void): void {
     const { segment } = full
-    const path = inDirectory(this.shape.directory, indexName(segment.baseSequence))
-    replaceFile(this.fs, path, encodeIndexFile(segment))
+    replaceFileLater(this.fs, this.indexPath(segment), encodeIndexFile(segment), (error) => {
+      try {
+        if (error !== undefined) throw error
+        this.sealed(full)
+      } catch (cause) {
+        done(this.fail("seal", segment.path, cause))
+        return
+      }
+      then()
+    })
+  }
+
+  private indexPath(segment: Segment): string {
+    return inDirectory(this.shape.directory, indexName(segment.baseSequence))
+  }
+
+  private sealed(full: Unsealed): void {
+    const { segment } = full
     segment.sealed = true
     this.unsealed.splice(this.unsealed.indexOf(full), 1)
     if (segment.hasDeletes) this.writeState(this.compacted)

@@ -69,6 +69,10 @@ const slow = (
     later(1 + Math.floor(random() * 150), () => fs.releaseSync())
   },
   syncDirectory: (path) => fs.syncDirectory(path),
+  syncDirectoryLater: (path, done) => {
+    fs.syncDirectoryLater(path, done)
+    later(1 + Math.floor(random() * 150), () => fs.releaseSync())
+  },
   rename: (from, to) => fs.rename(from, to),
   remove: (path) => fs.remove(path)
 })
