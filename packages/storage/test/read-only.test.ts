@@ -25,7 +25,7 @@ describe("a log that another process writes", () => {
       Effect.gen(function* () {
         for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 30, long: 1000 }); seed++) {
           const fs = new SimFs(seed)
-          yield* withLog(fs, options, (log) =>
+          yield* withLog(fs, { ...options, durability: seed % 2 === 0 ? "os" : "disk" }, (log) =>
             Effect.gen(function* () {
               const random = seeded(seed)
               log.append(recordOf(1))

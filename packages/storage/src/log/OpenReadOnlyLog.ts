@@ -3,6 +3,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { FileSystem } from "../disk/FileSystem.ts"
 import { readFully } from "../disk/WholeFile.ts"
+import { batchHeaderBytes } from "./BatchHeader.ts"
 import type { BatchView } from "./BatchView.ts"
 import { markDeleted } from "./DeleteNote.ts"
 import { FileWindow } from "./FileWindow.ts"
@@ -179,6 +180,10 @@ export class OpenReadOnlyLog implements ReadOnlyLog {
       if (header instanceof LogCorrupt || header.generation !== segment.header.generation) return "Other"
       const size = fs.size(file)
       if (size < segment.size) return "Other"
+      // Nothing new, and what the file is ahead need not be looked at each time.
+      const head = new Uint8Array(batchHeaderBytes)
+      const got = readFully(fs, file, head, 0, batchHeaderBytes, segment.size)
+      if (got > 0 && head.every((byte) => byte === 0)) return "Bad"
       const seed = logIdSeed(segment.header.logId)
       const end = walkSegment(segment, new FileWindow(fs, file, size), seed, (first, last) => {
         this.reader.forgetPoint()
