@@ -1,6 +1,7 @@
 import { ActorSystem, type AskError, Supervision } from "@troupe/runtime"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -31,7 +32,14 @@ export const keep = Effect.fnUntraced(function* (
     directory,
     Effect.as(
       Effect.forkScoped(ticking),
-      LogKeeper.of({ Flush: () => Effect.sync(() => log.flushNow()), Roll: () => log.rollNow })
+      LogKeeper.of({
+        // It never waits: what already is an exit costs no fiber.
+        Flush: () => {
+          log.flushNow()
+          return Exit.void
+        },
+        Roll: () => log.rollNow
+      })
     ),
     // The state is the files': there is nothing to rebuild, and a message that failed is not worth the log.
     { supervision: Supervision.resume }
