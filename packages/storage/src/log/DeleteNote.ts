@@ -26,7 +26,7 @@ export const eachDelete = (batch: BatchView, visit: (first: number, last: number
 }
 
 /** Calls `visit` with the part of `[first, last]` that each of these segments covers. */
-const eachPart = (
+export const eachPart = (
   segments: ReadonlyArray<Segment>,
   first: number,
   last: number,

@@ -1,4 +1,5 @@
 import type { DeletedRecords } from "./DeletedRecords.ts"
+import { eachPart } from "./DeleteNote.ts"
 import type { LogId } from "./LogId.ts"
 import { type Cleaned, encodeLogState, type LogState } from "./LogState.ts"
 import type { Segment } from "./Segment.ts"
@@ -23,14 +24,13 @@ export class StateKeeper {
   encode(segments: ReadonlyArray<Segment>, cleaned: ReadonlyArray<Cleaned>, logId: LogId): Uint8Array {
     const unsealed = segments.find((segment) => !segment.sealed) as Segment
     this.late = this.late.filter(([at]) => at >= unsealed.baseSequence)
-    const deleted: Array<DeletedRecords> = []
-    for (const segment of segments) {
-      if (segment.deleted === undefined || segment.deleted.count === 0) continue
-      // A note that is not synced may be lost, and what it says must be lost with it.
-      const known = segment.deleted.copy()
-      for (const [, first, last] of this.late) known.remove(first, last)
-      if (known.count > 0) deleted.push(known)
-    }
+    const known = new Map<Segment, DeletedRecords>()
+    for (const segment of segments)
+      if (segment.deleted !== undefined) known.set(segment, segment.deleted.copy())
+    // A note that is not synced may be lost, and what it says must be lost with it.
+    for (const [, first, last] of this.late)
+      eachPart(segments, first, last, (segment, from, to) => known.get(segment)?.remove(from, to))
+    const deleted = [...known.values()].filter((one) => one.count > 0)
     return encodeLogState({ appliedTo: unsealed.baseSequence, cleaned, deleted }, logId)
   }
 }
