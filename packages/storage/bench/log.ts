@@ -1,5 +1,8 @@
+import { spawnSync } from "node:child_process"
 import {
   closeSync,
+  createReadStream,
+  createWriteStream,
   fdatasyncSync,
   ftruncateSync,
   mkdtempSync,
@@ -11,8 +14,15 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
+import { fileURLToPath } from "node:url"
+import { jetstream, jetstreamManager } from "@nats-io/jetstream"
+import { connect, type NatsConnection } from "@nats-io/transport-node"
 import { type Case, type Contender, type Durability, define, measured, type Rival } from "@troupe/bench"
+import { NatsServer } from "@troupe/nats"
 import { Log, type LogRecord, SubjectFilter, type WritableLog } from "@troupe/storage/log"
+import { openLog, type PromiseLog } from "@troupe/storage/log/promise"
 import { ClassicLevel } from "classic-level"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -64,6 +74,34 @@ const onLog = (
     },
     teardown: async () => {
       await Effect.runPromise(Scope.close(scope, Exit.void))
+      place.remove()
+    }
+  }
+}
+
+/** The same callers with promises, none of them a fiber. */
+const promising = (durability: Durability, callers: number, each: (quick: boolean) => number): Contender => {
+  const place = directory()
+  let log: PromiseLog | undefined
+  return {
+    durability,
+    setup: async () => {
+      log = await openLog({ directory: join(place.make(), "log"), durability })
+    },
+    run: async ({ quick }) => {
+      const open = log as PromiseLog
+      const rounds = each(quick)
+      const begin = performance.now()
+      const caller = async (): Promise<void> => {
+        for (let i = 0; i < rounds; i++) await open.append(record)
+      }
+      await Promise.all(Array.from({ length: callers }, caller))
+      const rate = ((rounds * callers) / (performance.now() - begin)) * 1000
+      await open.retain({ maxBytes: 128 * 1024 * 1024 })
+      return measured(rate)
+    },
+    teardown: async () => {
+      await log?.close()
       place.remove()
     }
   }
@@ -321,6 +359,98 @@ const rawRead: Rival = (() => {
   })
 })()
 
+const publishedToNats = 100_000
+
+/** An ordered consumer of a NATS server of its own, over the same kind of records. */
+const orderedConsumer: Rival = (() => {
+  const scope = Scope.makeUnsafe()
+  let nats: NatsConnection | undefined
+  return {
+    name: "ordered consumer of nats.js, local R1",
+    durability: "os",
+    setup: async () => {
+      const { servers } = await Effect.runPromise(Scope.provide(NatsServer.start(), scope))
+      const open = await connect({ servers: [...servers] })
+      nats = open
+      const manager = await jetstreamManager(open)
+      await manager.streams.add({ name: "bench", subjects: ["bench.>"], num_replicas: 1 })
+      const client = jetstream(open)
+      let next = 0
+      const lane = async (): Promise<void> => {
+        for (let i = next++; i < publishedToNats; i = next++)
+          await client.publish(`bench.subject.${i % subjects}`, record.value)
+      }
+      await Promise.all(Array.from({ length: 256 }, lane))
+    },
+    run: async () => {
+      const consumer = await jetstream(nats as NatsConnection).consumers.get("bench")
+      const messages = await consumer.consume()
+      let taken = 0
+      let bytes = 0
+      for await (const message of messages) {
+        bytes += message.data.length
+        if (++taken === publishedToNats) break
+      }
+      if (bytes !== taken * valueBytes) throw new Error("bytes are missing")
+      return taken
+    },
+    teardown: async () => {
+      await nats?.close()
+      await Effect.runPromise(Scope.close(scope, Exit.void))
+    }
+  }
+})()
+
+const passedBytes = 1024 * 1024 * 1024
+
+/** The most memory over idle, in bytes, that a process of its own took while 1 GiB passed through. */
+const inOwnProcess = (what: "log" | "streams"): Contender => ({
+  durability: "os",
+  run: () => {
+    const args = ["--conditions=@troupe/source", fileURLToPath(import.meta.url), what]
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: "utf8" })
+    if (status !== 0) throw new Error(stderr)
+    return measured(Number(stdout) / 1e6)
+  }
+})
+
+/** Runs in the process of its own: 1 GiB appended, followed to its end, and kept to 256 MiB by retention. */
+const passThroughLog = async (over: () => void): Promise<void> => {
+  const place = directory()
+  await using log = await openLog({ directory: join(place.make(), "log"), durability: "os" })
+  const total = passedBytes / valueBytes
+  for (let i = 0; i < 20_000; i++) log.appendNow(record)
+  await log.flush()
+  over()
+  let next = log.firstSequence
+  for (let i = 20_000; i < total; ) {
+    for (const end = Math.min(total, i + 10_000); i < end; i++) log.appendNow(record)
+    await log.flush()
+    for (let batches = log.lend(next, readBytes); batches.length > 0; batches = log.lend(next, readBytes))
+      for (const batch of batches) next = batch.nextSequence
+    if (i % 1_000_000 < 10_000) await log.retain({ maxBytes: 256 * 1024 * 1024 })
+    over()
+  }
+  if (next !== log.nextSequence) throw new Error("records are missing")
+  place.remove()
+}
+
+/** The same bytes through a file with Node's own streams. */
+const passThroughStreams = async (over: () => void): Promise<void> => {
+  const place = directory()
+  const path = join(place.make(), "plain")
+  const piece = new Uint8Array(1000 * valueBytes)
+  const pieces = function* () {
+    for (let i = 0; i < passedBytes / piece.length; i++) {
+      over()
+      yield piece
+    }
+  }
+  await pipeline(Readable.from(pieces(), { objectMode: false }), createWriteStream(path))
+  for await (const _ of createReadStream(path)) over()
+  place.remove()
+}
+
 const unfiltered: Rival = { name: "unfiltered read of the same bytes", ...reading(walkRows) }
 
 const cases: ReadonlyArray<Case> = [
@@ -343,6 +473,12 @@ const cases: ReadonlyArray<Case> = [
     case: "64 callers awaiting each append, Effect fibers",
     unit: "records/s",
     ours: writers("os", 64, (quick) => (quick ? 1000 : 8000)),
+    rival: oneByOne("os", (quick) => (quick ? 64_000 : 256_000))
+  },
+  {
+    case: "64 callers awaiting each append, Promise face",
+    unit: "records/s",
+    ours: promising("os", 64, (quick) => (quick ? 1000 : 8000)),
     rival: oneByOne("os", (quick) => (quick ? 64_000 : 256_000))
   },
   ...[64, 1024].map((callers) => ({
@@ -370,6 +506,18 @@ const cases: ReadonlyArray<Case> = [
     rival: rawRead
   },
   {
+    case: "sequential read to chunk views, every row looked at",
+    unit: "records/s",
+    ours: reading(walkRows),
+    rival: orderedConsumer
+  },
+  {
+    case: "memory over idle while 1 GiB passes through",
+    unit: "MB",
+    ours: inOwnProcess("log"),
+    rival: { name: "the same bytes through Node's file streams", ...inOwnProcess("streams") }
+  },
+  {
     case: "open after kill, 10.5 M records",
     unit: "ms",
     ours: killed(survey),
@@ -387,3 +535,15 @@ const cases: ReadonlyArray<Case> = [
 ]
 
 export const bench = define("log", cases)
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  let idle = 0
+  let most = 0
+  const over = (): void => {
+    const { rss } = process.memoryUsage()
+    if (idle === 0) idle = rss
+    most = Math.max(most, rss - idle)
+  }
+  await (process.argv[2] === "log" ? passThroughLog(over) : passThroughStreams(over))
+  process.stdout.write(String(most))
+}

@@ -7,7 +7,7 @@ import { FileSystem } from "../src/disk/FileSystem.ts"
 import { SimFs, seeded } from "../src/disk/SimFs.ts"
 import { segmentName } from "../src/log/LogFiles.ts"
 import { Log, type LogOptions } from "../src/log.ts"
-import { directory, linesIn, recordOf, withLog } from "./sim-log.ts"
+import { directory, linesIn, recordOf, withLog, writtenOf } from "./sim-log.ts"
 
 // The long counts take minutes.
 vi.setConfig({ testTimeout: count({ quick: 60_000, long: 1_800_000 }) })
@@ -34,6 +34,25 @@ const smallLog = Effect.gen(function* () {
   return fs
 })
 
+/** The same after deletes and a compaction: rewritten segments, a state file, and deletes that are only noted. */
+const compactedLog = Effect.gen(function* () {
+  const fs = yield* smallLog
+  yield* withLog(fs, options, (log) =>
+    Effect.gen(function* () {
+      for (const sequence of [2, 3, 6, 9]) log.deleteRecords(sequence)
+      yield* log.roll
+      yield* log.compact()
+      log.append(recordOf(25, 10))
+      log.deleteRecords(18)
+      log.deleteRecords(25)
+      yield* log.roll
+      log.append(recordOf(26, 10))
+      log.deleteRecords(15)
+    })
+  )
+  return fs
+})
+
 const contents = (log: Log): { readonly lines: Map<number, string>; readonly controls: Array<number> } => ({
   lines: linesIn(log, 100_000),
   controls: [...log.scan()].flatMap((group) =>
@@ -44,62 +63,66 @@ const contents = (log: Log): { readonly lines: Map<number, string>; readonly con
 const flipOptions = count({ quick: 1, long: 8 })
 
 describe("L7 no silent damage", () => {
-  it.effect("a flipped bit anywhere in a closed log is reported, and is never other records or fewer", () =>
-    Effect.gen(function* () {
-      const whole = yield* smallLog
-      const expected = yield* withLog(whole.clone(1), options, (log) => Effect.sync(() => contents(log)))
-      assert.strictEqual(expected.lines.size, 24)
-      assert.strictEqual(expected.controls.length, 6)
-      const random = seeded(firstSeed())
-      let flips = 0
-      const outcomes = { refused: 0, unreadable: 0, mended: 0 }
-      for (const [path, bytes] of whole.files()) {
-        for (let byte = 0; byte < bytes.length; byte++) {
-          for (let i = 0; i < flipOptions; i++) {
-            const bit = flipOptions === 8 ? i : Math.floor(random() * 8)
-            const where = `${path} byte ${byte} bit ${bit}`
-            const disk = whole.clone(1)
-            disk.flip(path, byte, bit)
-            flips++
-            const exit = yield* Effect.exit(
-              withLog(disk, options, (log) =>
-                Log.attempt(() => ({ contents: contents(log), report: log.recovery }))
-              )
-            )
-            if (Exit.isFailure(exit)) {
-              const [reason] = exit.cause.reasons
-              const error = reason?._tag === "Fail" ? reason.error : undefined
-              assert.include(["LogCorrupt", "LogUnsupported"], error?._tag, `${where}: ${exit.cause}`)
-              if (error?._tag === "LogCorrupt") {
-                assert.strictEqual(error.file, path, where)
-                assert.isTrue(
-                  error.from <= byte && byte < error.to,
-                  `${where}: reported ${error.from} to ${error.to}`
+  for (const [title, make, records] of [
+    ["a flipped bit anywhere in a closed log is reported, and is never other records or fewer", smallLog, 24],
+    ["so it is in a log with deletes that was compacted", compactedLog, 11]
+  ] as const)
+    it.effect(title, () =>
+      Effect.gen(function* () {
+        const whole = yield* make
+        const expected = yield* withLog(whole.clone(1), options, (log) => Effect.sync(() => contents(log)))
+        assert.strictEqual(expected.lines.size, records)
+        assert.strictEqual(expected.controls.length, 6)
+        const random = seeded(firstSeed())
+        let flips = 0
+        const outcomes = { refused: 0, unreadable: 0, mended: 0 }
+        for (const [path, bytes] of whole.files()) {
+          for (let byte = 0; byte < bytes.length; byte++) {
+            for (let i = 0; i < flipOptions; i++) {
+              const bit = flipOptions === 8 ? i : Math.floor(random() * 8)
+              const where = `${path} byte ${byte} bit ${bit}`
+              const disk = whole.clone(1)
+              disk.flip(path, byte, bit)
+              flips++
+              const exit = yield* Effect.exit(
+                withLog(disk, options, (log) =>
+                  Log.attempt(() => ({ contents: contents(log), report: log.recovery }))
                 )
+              )
+              if (Exit.isFailure(exit)) {
+                const [reason] = exit.cause.reasons
+                const error = reason?._tag === "Fail" ? reason.error : undefined
+                assert.include(["LogCorrupt", "LogUnsupported"], error?._tag, `${where}: ${exit.cause}`)
+                if (error?._tag === "LogCorrupt") {
+                  assert.strictEqual(error.file, path, where)
+                  assert.isTrue(
+                    error.from <= byte && byte < error.to,
+                    `${where}: reported ${error.from} to ${error.to}`
+                  )
+                }
+                // Opened or not: what refused must not have been changed.
+                const before = whole.clone(1)
+                before.flip(path, byte, bit)
+                assert.deepStrictEqual(disk.files().get(path), before.files().get(path), where)
+                outcomes.refused++
+                continue
               }
-              // Opened or not: what refused must not have been changed.
-              const before = whole.clone(1)
-              before.flip(path, byte, bit)
-              assert.deepStrictEqual(disk.files().get(path), before.files().get(path), where)
-              outcomes.refused++
-              continue
+              const { contents: got, report } = exit.value
+              assert.deepStrictEqual(got, expected, `${where}: other records, and no error`)
+              assert.isTrue(
+                report.cut !== undefined || report.rebuiltIndexes.length > 0,
+                `${where}: nothing was reported`
+              )
+              outcomes.mended++
             }
-            const { contents: got, report } = exit.value
-            assert.deepStrictEqual(got, expected, `${where}: other records, and no error`)
-            assert.isTrue(
-              report.cut !== undefined || report.rebuiltIndexes.length > 0,
-              `${where}: nothing was reported`
-            )
-            outcomes.mended++
           }
         }
-      }
-      assert.isAbove(flips, 2000)
-      assert.isAbove(outcomes.refused, 1000)
-      // Only index files and the closing note of the last segment can be mended without loss.
-      assert.isAbove(outcomes.mended, 64)
-    })
-  )
+        assert.isAbove(flips, 2000)
+        assert.isAbove(outcomes.refused, 1000)
+        // Only index files and the closing note of the last segment can be mended without loss.
+        assert.isAbove(outcomes.mended, 64)
+      })
+    )
 
   it.effect("in a log that lost power, nothing below the synced line is cut: it is reported as damage", () =>
     Effect.gen(function* () {
@@ -114,7 +137,7 @@ describe("L7 no silent damage", () => {
         })
       )
       const path = `${directory}/${segmentName(1)}`
-      const bytes = image.files().get(path) as Uint8Array
+      const bytes = writtenOf(image.files().get(path) as Uint8Array)
       let cuts = 0
       let shortest = 12
       for (let byte = 0; byte < bytes.length; byte++) {

@@ -5,11 +5,15 @@ import { seeded } from "../src/disk/SimFs.ts"
 import { batchHeaderBytes, isBodyValid, readBatchHeader } from "../src/log/BatchHeader.ts"
 import { type BatchView, learnSubjects, viewBatch } from "../src/log/BatchView.ts"
 import { crc32c } from "../src/log/Crc32c.ts"
+import { DeletedRecords } from "../src/log/DeletedRecords.ts"
+import { eachDelete } from "../src/log/DeleteNote.ts"
 import { decodeIndexFile, encodeIndexFile, indexHeaderAt, indexHeaderBytes } from "../src/log/IndexFile.ts"
 import { logIdSeed } from "../src/log/LogId.ts"
+import { decodeLogState, encodeLogState, stateHeaderAt, stateHeaderBytes } from "../src/log/LogState.ts"
 import { OpenBatch } from "../src/log/OpenBatch.ts"
 import { Segment } from "../src/log/Segment.ts"
 import { decodeSegmentHeader, encodeSegmentHeader, segmentHeaderBytes } from "../src/log/SegmentHeader.ts"
+import { squeezeBatch } from "../src/log/SqueezedBatch.ts"
 import { SubjectDictionary } from "../src/log/SubjectDictionary.ts"
 import { SubjectFilter } from "../src/log.ts"
 import { recordOf } from "./sim-log.ts"
@@ -20,10 +24,11 @@ vi.setConfig({ testTimeout: count({ quick: 60_000, long: 1_800_000 }) })
 const logId = { low: 7, high: 9 }
 const seed = logIdSeed(logId)
 
-const batchOf = (rows: number): Uint8Array => {
+const batchOf = (rows: number, step = 1): Uint8Array => {
   const batch = new OpenBatch({ records: Math.max(1, rows), valueBytes: 4096, heapBytes: 1024 })
-  for (let n = 1; n <= rows; n++) batch.add(recordOf(n), n % 5)
-  return batch.seal({ chain: 1, baseSequence: 1, epoch: 0, syncedTo: 1, seed }, undefined).bytes.slice()
+  for (let n = 1; n <= rows; n++) batch.addAt(recordOf(n), n % 5, (n - 1) * step)
+  const place = { chain: 1, baseSequence: 1, epoch: 0, syncedTo: 1, seed }
+  return batch.seal(place, undefined, rows * step).bytes.slice()
 }
 
 /** Puts checksums on whatever the bytes are now, so that damage gets past them. */
@@ -41,6 +46,7 @@ const readAllOf = (batch: BatchView): number => {
   for (let row = 0; row < rows; row++) {
     bytes += batch.value(row).length + batch.key(row).length + batch.headers(row).length + batch.mark(row)
     batch.subject(row)
+    bytes += batch.rowOf(batch.sequence(row)) < batch.count ? 0 : 1
     batch.timeMillis(row)
     batch.isTombstone(row)
   }
@@ -90,7 +96,7 @@ describe("CRC-32C", () => {
 describe("decoders take any bytes: an answer or a refusal, never an exception, never more memory than there is input", () => {
   it("batches, with forged checksums", () => {
     const random = seeded(firstSeed())
-    const valid = [batchOf(0), batchOf(1), batchOf(7), batchOf(40)]
+    const valid = [batchOf(0), batchOf(1), batchOf(7), batchOf(40), batchOf(9, 3)]
     let viewed = 0
     let refused = 0
     for (let run = 0; run < count({ quick: 20_000, long: 2_000_000 }); run++) {
@@ -108,6 +114,9 @@ describe("decoders take any bytes: an answer or a refusal, never an exception, n
           continue
         }
         learnSubjects(batch, header, dictionary)
+        eachDelete(batch, () => {})
+        const squeezed = squeezeBatch(batch, header, dictionary, 0, (sequence) => sequence % 2 === 0)
+        if (typeof squeezed !== "string") readAllOf(squeezed)
         assert.isAtMost(readAllOf(batch), 1 << 22)
         viewed++
       } catch (error) {
@@ -116,6 +125,43 @@ describe("decoders take any bytes: an answer or a refusal, never an exception, n
     }
     assert.isAbove(viewed, 100)
     assert.isAbove(refused, 100)
+  })
+
+  it("state files, with forged checksums, and random noise", () => {
+    const random = seeded(firstSeed())
+    const deleted = [1, 500].map((base) => {
+      const one = new DeletedRecords(base)
+      for (let i = 0; i < 40; i++)
+        one.add(base + Math.floor(random() * 300), base + Math.floor(random() * 300) + 300)
+      return one
+    })
+    const cleaned = [
+      { below: 10, atMillis: 5 },
+      { below: 90, atMillis: 7.5 }
+    ]
+    const state = encodeLogState({ appliedTo: 77, cleaned, deleted }, logId)
+    const again = decodeLogState(state, logId)
+    assert.deepStrictEqual(again?.cleaned, cleaned)
+    assert.strictEqual(again?.appliedTo, 77)
+    assert.deepStrictEqual(
+      again?.deleted.map((d) => [d.count, ...d.bits]),
+      deleted.map((d) => [d.count, ...d.bits])
+    )
+    let accepted = 0
+    for (let run = 0; run < count({ quick: 10_000, long: 1_000_000 }); run++) {
+      const forged = mutate(state, random)
+      const view = new DataView(forged.buffer)
+      const crc = crc32c(forged, stateHeaderBytes, forged.length, crc32c(forged, 0, stateHeaderAt.fileCrc))
+      view.setUint32(stateHeaderAt.fileCrc, crc, true)
+      const noise = Uint8Array.from({ length: Math.floor(random() * 200) }, () => Math.floor(random() * 256))
+      for (const bytes of [forged, noise, state.subarray(0, Math.floor(random() * state.length))]) {
+        const decoded = decodeLogState(bytes, logId)
+        if (decoded === undefined) continue
+        accepted++
+        for (const one of decoded.deleted) assert.isAtMost(one.bits.length * 4, state.length)
+      }
+    }
+    assert.isAbove(accepted, 100)
   })
 
   it("segment headers and index files, and random noise", () => {

@@ -9,6 +9,7 @@ import {
   controlKind
 } from "../src/log/BatchHeader.ts"
 import { indexHeaderAt, indexHeaderBytes, indexMagic } from "../src/log/IndexFile.ts"
+import { stateHeaderAt, stateHeaderBytes, stateMagic } from "../src/log/LogState.ts"
 import { decide, type Finding, recoveryTable } from "../src/log/RecoveryTable.ts"
 import {
   formatMajor,
@@ -94,6 +95,11 @@ describe("docs/file-formats.md says what the code does", () => {
   it("index file", () => {
     assert.deepStrictEqual(fieldsOf(tableUnder("Index file"), indexHeaderBytes), { ...indexHeaderAt })
     assert.strictEqual(new TextDecoder().decode(indexMagic), "TROUPIDX")
+  })
+
+  it("state file", () => {
+    assert.deepStrictEqual(fieldsOf(tableUnder("State file"), stateHeaderBytes), { ...stateHeaderAt })
+    assert.strictEqual(new TextDecoder().decode(stateMagic), "TROUPSTA")
   })
 
   it("recovery table", () => {

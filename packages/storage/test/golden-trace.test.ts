@@ -34,7 +34,8 @@ describe("the order of writes, syncs and renames is the guarantee: a lost sync s
         "sync 00000000000000000001.log.tmp",
         "rename 00000000000000000001.log.tmp 00000000000000000001.log",
         "syncDirectory /data/log",
-        // Two records, each answered after its sync.
+        // Two records, each answered after its sync; the file grows ahead, so that the sync need not write its size.
+        "truncate 00000000000000000001.log 200",
         "write 00000000000000000001.log 64+112",
         "syncData 00000000000000000001.log",
         "syncData done 00000000000000000001.log",
@@ -49,11 +50,13 @@ describe("the order of writes, syncs and renames is the guarantee: a lost sync s
         "syncData done 00000000000000000001.log",
         "create 00000000000000000001.idx.tmp",
         "write 00000000000000000001.idx.tmp 0+108",
-        "sync 00000000000000000001.idx.tmp",
+        "syncData 00000000000000000001.idx.tmp",
+        "syncData done 00000000000000000001.idx.tmp",
         "rename 00000000000000000001.idx.tmp 00000000000000000001.idx",
         "syncDirectory /data/log",
         "syncData 00000000000000000003.log",
         "syncData done 00000000000000000003.log",
+        "truncate 00000000000000000003.log 200",
         "write 00000000000000000003.log 64+112",
         "syncData 00000000000000000003.log",
         "syncData done 00000000000000000003.log",
@@ -61,11 +64,78 @@ describe("the order of writes, syncs and renames is the guarantee: a lost sync s
         "remove 00000000000000000001.log",
         "remove 00000000000000000001.idx",
         "syncDirectory /data/log",
-        // Closing: everything synced, then a note that says so, synced too.
+        // Closing: nothing ahead any more, everything synced, then a note that says so, synced too.
+        "truncate 00000000000000000003.log 176",
         "sync 00000000000000000003.log",
         "write 00000000000000000003.log 176+64",
         "sync 00000000000000000003.log"
       ])
+    })
+  )
+
+  it.effect("compaction: three full segments become one, and what is deleted is kept beside it", () =>
+    Effect.gen(function* () {
+      const fs = new SimFs(1)
+      const key = new Uint8Array([7])
+      yield* withLog(fs, { durability: "disk", segmentBytes: 200 }, (log) =>
+        Effect.gen(function* () {
+          for (let n = 1; n <= 4; n++) yield* log.durable(log.append({ ...record(n), key }))
+          yield* log.durable(log.append(record(5)))
+          const before = fs.trace.length
+          log.deleteRecords(5)
+          yield* log.compact()
+          assert.deepStrictEqual(traceOf(fs).slice(before), [
+            // What is deleted so far is synced first: a delete that is carried out must not be lost with its note.
+            // Its segment is full by that: the next one, then the seal, then the deletes that the sealed ones note.
+            "write 00000000000000000005.log 176+88",
+            "create 00000000000000000006.log.tmp",
+            "write 00000000000000000006.log.tmp 0+64",
+            "sync 00000000000000000006.log.tmp",
+            "rename 00000000000000000006.log.tmp 00000000000000000006.log",
+            "syncDirectory /data/log",
+            "syncData 00000000000000000005.log",
+            "syncData done 00000000000000000005.log",
+            "create 00000000000000000005.idx.tmp",
+            "write 00000000000000000005.idx.tmp 0+108",
+            "syncData 00000000000000000005.idx.tmp",
+            "syncData done 00000000000000000005.idx.tmp",
+            "rename 00000000000000000005.idx.tmp 00000000000000000005.idx",
+            "syncDirectory /data/log",
+            "create log.state.tmp",
+            "write log.state.tmp 0+64",
+            "sync log.state.tmp",
+            "rename log.state.tmp log.state",
+            "syncDirectory /data/log",
+            "syncData 00000000000000000006.log",
+            "syncData done 00000000000000000006.log",
+            // What is kept of all three, aside; synced; in the place of the first.
+            "create 00000000000000000001.log.tmp",
+            "write 00000000000000000001.log.tmp 0+64",
+            "write 00000000000000000001.log.tmp 64+128",
+            "syncData 00000000000000000001.log.tmp",
+            "syncData done 00000000000000000001.log.tmp",
+            "rename 00000000000000000001.log.tmp 00000000000000000001.log",
+            "syncDirectory /data/log",
+            "create 00000000000000000001.idx.tmp",
+            "write 00000000000000000001.idx.tmp 0+112",
+            "sync 00000000000000000001.idx.tmp",
+            "rename 00000000000000000001.idx.tmp 00000000000000000001.idx",
+            "syncDirectory /data/log",
+            // Only now the others.
+            "remove 00000000000000000003.log",
+            "remove 00000000000000000003.idx",
+            "remove 00000000000000000005.log",
+            "remove 00000000000000000005.idx",
+            "syncDirectory /data/log",
+            // How far the log is clean, and that nothing is deleted but not gone.
+            "create log.state.tmp",
+            "write log.state.tmp 0+64",
+            "sync log.state.tmp",
+            "rename log.state.tmp log.state",
+            "syncDirectory /data/log"
+          ])
+        })
+      )
     })
   )
 

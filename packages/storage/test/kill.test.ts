@@ -12,18 +12,16 @@ import { groupRecords, lineOf, linesIn, recordOf } from "./sim-log.ts"
 
 const writer = fileURLToPath(new URL("./kill-writer.ts", import.meta.url))
 
+const busyWriter = fileURLToPath(new URL("./busy-writer.ts", import.meta.url))
+
 /** Starts a writer, kills it with SIGKILL once it has acknowledged `lines` times, and answers the last acknowledged sequence. */
-const killAfter = (directory: string, durability: string, lines: number) =>
+const killAfter = (script: string, directory: string, argument: string, lines: number) =>
   Effect.promise(
     () =>
       new Promise<number>((resolve, reject) => {
-        const child = spawn(
-          process.execPath,
-          ["--conditions=@troupe/source", writer, directory, durability],
-          {
-            stdio: ["ignore", "pipe", "pipe"]
-          }
-        )
+        const child = spawn(process.execPath, ["--conditions=@troupe/source", script, directory, argument], {
+          stdio: ["ignore", "pipe", "pipe"]
+        })
         let out = ""
         let errors = ""
         child.stderr.on("data", (chunk) => (errors += chunk))
@@ -51,7 +49,12 @@ describe("kill -9 on real files", () => {
           const random = seeded(firstSeed())
           let before = 0
           for (let life = 1; life <= count({ quick: 4, long: 100 }); life++) {
-            const acknowledged = yield* killAfter(directory, durability, 1 + Math.floor(random() * 60))
+            const acknowledged = yield* killAfter(
+              writer,
+              directory,
+              durability,
+              1 + Math.floor(random() * 60)
+            )
             assert.isAbove(acknowledged, before, `life ${life}`)
             const end = yield* Effect.scoped(
               Effect.gen(function* () {
@@ -80,4 +83,40 @@ describe("kill -9 on real files", () => {
       { timeout: count({ quick: 60_000, long: 900_000 }) }
     )
   }
+
+  it.effect(
+    "while it deletes, compacts and removes: what is left is exact, what was deleted stays away, the last of each key is there",
+    () =>
+      Effect.gen(function* () {
+        const directory = join(mkdtempSync(join(tmpdir(), "troupe-kill-")), "log")
+        const random = seeded(firstSeed())
+        const keyOf = (n: number) => String(recordOf(n).key)
+        for (let life = 1; life <= count({ quick: 4, long: 100 }); life++) {
+          const told = yield* killAfter(busyWriter, directory, "100000000", 1 + Math.floor(random() * 25))
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const log = yield* Log.open({ directory, durability: "os", segmentBytes: 20_000 })
+              const where = `TROUPE_SEED=${firstSeed()}, life ${life}`
+              const lines = linesIn(log, 100_000)
+              assert.isAtLeast(log.endSequence - 1, told, where)
+              const lastOf = new Map<string, number>()
+              for (let n = log.firstSequence; n < log.endSequence; n++) {
+                const line = lines.get(n)
+                if (line !== undefined) assert.strictEqual(line, lineOf(recordOf(n)), `${where}, record ${n}`)
+                const isDeleted = n % 10 === 0
+                if (isDeleted && n + 5 <= told)
+                  assert.isUndefined(line, `${where}: ${n} was deleted and is back`)
+                if (isDeleted) continue
+                if (recordOf(n).key === undefined) assert.isDefined(line, `${where}: ${n} is gone`)
+                else lastOf.set(keyOf(n), n)
+              }
+              for (const [, n] of lastOf)
+                assert.isTrue(lines.has(n), `${where}: ${n} is the last of its key and gone`)
+            })
+          )
+        }
+        rmSync(join(directory, ".."), { recursive: true })
+      }),
+    { timeout: count({ quick: 60_000, long: 900_000 }) }
+  )
 })

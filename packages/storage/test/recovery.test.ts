@@ -71,7 +71,7 @@ describe("recovery of an unsynced end", () => {
       const { files } = yield* unclosed(6)
       const found = yield* opened(diskOf(files))
       assert.deepStrictEqual(found.lines, lines(6))
-      assert.deepStrictEqual(found.report, { cut: undefined, rebuiltIndexes: [] })
+      assert.deepStrictEqual(found.report, { cut: undefined, rebuiltIndexes: [], repaired: [] })
     })
   )
 

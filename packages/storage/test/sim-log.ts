@@ -60,6 +60,10 @@ export const linesIn = (log: ReadableLog, maxBytes = 700): Map<number, string> =
   }
 }
 
+/** What is written of a file: without the zeroes that it has ahead. */
+export const writtenOf = (bytes: Uint8Array): Uint8Array =>
+  bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0) + 1)
+
 /** Runs `use` with a log on a simulated disk. */
 export const withLog = <A, E>(
   fs: SimFs,

@@ -8,7 +8,7 @@ export type OpenMode = "read" | "write" | "create"
  * Everything the engines do to a disk: a dozen calls, so that a simulator can stand in for all of it.
  *
  * Calls are synchronous, because a call into the page cache takes a microsecond and a trip through the thread pool
- * twenty; `syncData` alone runs on the pool, because it takes as long as the device likes. Calls throw what
+ * twenty; `syncData` and `syncDirectoryLater` alone run on the pool, because they take as long as the device likes. Calls throw what
  * `node:fs` throws: an `Error` with a `code`.
  */
 export interface FileSystem {
@@ -31,6 +31,8 @@ export interface FileSystem {
   readonly syncData: (file: number, done: (error: unknown) => void) => void
   /** Makes the names in a directory durable: files made, renamed or removed in it. */
   readonly syncDirectory: (directory: string) => void
+  /** The same off the thread: `done(undefined)`, or `done(error)`. Names changed before the call are covered, no more. */
+  readonly syncDirectoryLater: (directory: string, done: (error: unknown) => void) => void
   readonly rename: (from: string, to: string) => void
   readonly remove: (path: string) => void
 }

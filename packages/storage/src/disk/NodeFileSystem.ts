@@ -42,6 +42,22 @@ export const nodeFileSystem: FileSystem = {
       fs.closeSync(handle)
     }
   },
+  syncDirectoryLater: (directory, done) => {
+    if (process.platform === "win32") {
+      setImmediate(done, undefined)
+      return
+    }
+    fs.open(directory, "r", (failed, handle) => {
+      if (failed !== null) {
+        done(failed)
+        return
+      }
+      fs.fsync(handle, (error) => {
+        fs.closeSync(handle)
+        done(error ?? undefined)
+      })
+    })
+  },
   rename: (from, to) => fs.renameSync(from, to),
   remove: (path) => fs.rmSync(path)
 }

@@ -265,11 +265,39 @@ export class SimFs implements FileSystem {
 
   syncDirectory(directory: string): void {
     this.change(`syncDirectory ${directory}`)
-    for (const { add, drop } of this.unsyncedNames.get(directory) ?? []) {
+    this.hardenNames(directory, this.unsyncedNames.get(directory) ?? [])
+  }
+
+  private hardenNames(directory: string, covered: ReadonlyArray<NameChange>): void {
+    const unsynced = this.unsyncedNames.get(directory) ?? []
+    for (const change of covered) {
+      // Another sync may have come first.
+      if (!unsynced.includes(change)) continue
+      const { add, drop } = change
       if (drop !== undefined) this.deviceNames.delete(drop)
       if (add !== undefined) this.deviceNames.set(add[0], add[1])
     }
-    this.unsyncedNames.delete(directory)
+    this.unsyncedNames.set(
+      directory,
+      unsynced.filter((change) => !covered.includes(change))
+    )
+  }
+
+  syncDirectoryLater(directory: string, done: (error: unknown) => void): void {
+    this.call()
+    const covered = this.unsyncedNames.get(directory)?.slice() ?? []
+    const finish = (): void => {
+      try {
+        this.change(`syncDirectory ${directory}`)
+        this.hardenNames(directory, covered)
+      } catch (error) {
+        done(error)
+        return
+      }
+      done(undefined)
+    }
+    if (this.faults.holdSyncs === true) this.held.push(finish)
+    else queueMicrotask(finish)
   }
 
   rename(from: string, to: string): void {

@@ -66,8 +66,53 @@ export const replaceFile = (fs: FileSystem, path: string, content: Uint8Array): 
     fs.close(file)
   }
   fs.rename(aside, path)
-  fs.syncDirectory(parentOf(path))
+  syncParent(fs, path)
 }
+
+/** The same, with both syncs off the thread; `done` is called once, with what went wrong. */
+export const replaceFileLater = (
+  fs: FileSystem,
+  path: string,
+  content: Uint8Array,
+  done: (error: unknown) => void
+): void => {
+  const aside = `${path}.tmp`
+  const attempt = (step: () => void): void => {
+    try {
+      step()
+    } catch (error) {
+      done(error)
+    }
+  }
+  attempt(() => {
+    const file = fs.open(aside, "create")
+    const closing = (step: () => void): void => {
+      try {
+        step()
+      } catch (error) {
+        fs.close(file)
+        throw error
+      }
+    }
+    closing(() => {
+      writeFully(fs, file, content, 0, content.length, 0)
+      fs.syncData(file, (error) => {
+        fs.close(file)
+        if (error !== undefined) {
+          done(error)
+          return
+        }
+        attempt(() => {
+          fs.rename(aside, path)
+          fs.syncDirectoryLater(parentOf(path), done)
+        })
+      })
+    })
+  })
+}
+
+/** Makes the name of a file durable. */
+export const syncParent = (fs: FileSystem, path: string): void => fs.syncDirectory(parentOf(path))
 
 /** Makes a directory and what is missing above it, and makes their names durable. */
 export const ensureDirectory = (fs: FileSystem, path: string): void => {

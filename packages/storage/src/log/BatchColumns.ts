@@ -1,4 +1,4 @@
-import { type BatchHeader, batchHeaderBytes } from "./BatchHeader.ts"
+import { type BatchHeader, batchHeaderBytes, isControl } from "./BatchHeader.ts"
 import { align4, align8 } from "./LittleEndian.ts"
 
 /** Bits of the header's `columns`: which columns the body has, in this order; the last bit widens the subject ids. */
@@ -28,24 +28,30 @@ export interface ColumnLayout {
 
 /** The layout of `count` records with these columns: each column begins at a multiple of 4. */
 export const columnLayout = (columns: number, count: number): ColumnLayout => {
-  let at = batchHeaderBytes
-  const column = (bit: number, width: number): number => {
-    if ((columns & bit) === 0) return -1
-    const here = at
-    at = align4(at + count * width)
-    return here
-  }
+  // Where each would begin, whether it is there or not; no closures, this runs for every batch.
+  const words = count * 4
+  const idBytes = (columns & batchColumn.wideSubjectIds) === 0 ? align4(count * 2) : words
+  const timeDelta = after(columns, batchColumn.end, batchHeaderBytes, words)
+  const keyEnd = after(columns, batchColumn.timeDelta, timeDelta, words)
+  const subjectId = after(columns, batchColumn.keyEnd, keyEnd, words)
+  const headerEnd = after(columns, batchColumn.subjectId, subjectId, idBytes)
+  const offsetDelta = after(columns, batchColumn.headerEnd, headerEnd, words)
+  const flags = after(columns, batchColumn.offsetDelta, offsetDelta, words)
   return {
-    end: column(batchColumn.end, 4),
-    timeDelta: column(batchColumn.timeDelta, 4),
-    keyEnd: column(batchColumn.keyEnd, 4),
-    subjectId: column(batchColumn.subjectId, (columns & batchColumn.wideSubjectIds) === 0 ? 2 : 4),
-    headerEnd: column(batchColumn.headerEnd, 4),
-    offsetDelta: column(batchColumn.offsetDelta, 4),
-    flags: column(batchColumn.flags, 1),
-    heapStart: at
+    end: (columns & batchColumn.end) === 0 ? -1 : batchHeaderBytes,
+    timeDelta: (columns & batchColumn.timeDelta) === 0 ? -1 : timeDelta,
+    keyEnd: (columns & batchColumn.keyEnd) === 0 ? -1 : keyEnd,
+    subjectId: (columns & batchColumn.subjectId) === 0 ? -1 : subjectId,
+    headerEnd: (columns & batchColumn.headerEnd) === 0 ? -1 : headerEnd,
+    offsetDelta: (columns & batchColumn.offsetDelta) === 0 ? -1 : offsetDelta,
+    flags: (columns & batchColumn.flags) === 0 ? -1 : flags,
+    heapStart: after(columns, batchColumn.flags, flags, align4(count))
   }
 }
+
+/** Where the column after this one begins, when this one begins at `at`. */
+const after = (columns: number, bit: number, at: number, bytes: number): number =>
+  (columns & bit) === 0 ? at : at + bytes
 
 /** Where the heaps of a batch lie: keys from `heapStart`, then headers, then values up to `valueStart + valueBytes`. */
 export interface HeapLayout {
@@ -75,5 +81,7 @@ export const checkLayout = (
   const valueStart = headerStart + lastOf(layout.headerEnd)
   const valueBytes = lastOf(layout.end)
   if (align8(valueStart + valueBytes) !== header.length) return "heaps do not fill the batch"
+  if (!isControl(header) && Math.max(count, lastOf(layout.offsetDelta) + Math.min(count, 1)) > header.span)
+    return "more records than offsets"
   return { columns: layout, heaps: { headerStart, valueStart, valueBytes } }
 }

@@ -37,7 +37,7 @@ export const batchAttribute = {
 } as const
 
 /** What a control batch is for. Control batches cover no sequence (`span` 0). */
-export const controlKind = { subjects: 0, owner: 1, checkpoint: 2, epoch: 3 } as const
+export const controlKind = { subjects: 0, owner: 1, checkpoint: 2, epoch: 3, deletes: 4 } as const
 
 /** The header of one batch, decoded. */
 export interface BatchHeader {

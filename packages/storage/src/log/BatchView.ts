@@ -16,6 +16,9 @@ let chosen = new Uint32Array(0)
  *
  * Rows are `0 … count − 1`; those before `start` come before the sequence that was asked for. No object is made for a
  * record: loop over the rows and take what is needed. Views stay valid for as long as they are held.
+ *
+ * What compaction or a delete took out leaves a gap in the sequences, and a batch may have no rows at all: take a row's
+ * sequence from `sequence(row)`, and go on from `nextSequence`.
  */
 export class BatchView {
   /** Sequence of row 0. A control batch has the sequence of the record that comes after it. */
@@ -37,9 +40,13 @@ export class BatchView {
   private readonly columns: number
   private readonly layout: ColumnLayout
   private readonly heaps: HeapLayout
-  private readonly dictionary: SubjectDictionary
+  /** Names of the subject numbers. */
+  readonly dictionary: SubjectDictionary
   private endsColumn: Uint32Array | undefined
   private deltasColumn: Uint32Array | undefined
+  private keyEnds: Uint32Array | undefined
+  private headerEnds: Uint32Array | undefined
+  private missingColumn: Uint32Array | undefined
   private subjectsColumn: Uint16Array | Uint32Array | undefined
 
   constructor(
@@ -54,13 +61,13 @@ export class BatchView {
     this.count = header.count
     this.nextSequence = header.baseSequence + header.span
     this.isControl = isControl(header)
-    this.start = this.isControl ? 0 : Math.max(0, from - header.baseSequence)
     this.epoch = header.epoch
     this.baseTimeMillis = header.baseTimeMillis
     this.columns = header.columns
     this.layout = parts.columns
     this.heaps = parts.heaps
     this.dictionary = dictionary
+    this.start = this.isControl ? 0 : this.firstAtOrAfter(from)
   }
 
   /** End of each value in `values`; the first begins at 0. */
@@ -90,9 +97,17 @@ export class BatchView {
     return this.bytes.subarray(this.heaps.valueStart, this.heaps.valueStart + this.heaps.valueBytes)
   }
 
-  /** Sequence of a row. */
+  /** Sequence of a row; for the row after the last one `nextSequence`. */
   sequence(row: number): number {
-    return this.isControl ? this.baseSequence : this.baseSequence + row
+    if (this.isControl) return this.baseSequence
+    if (row >= this.count) return this.nextSequence
+    return this.baseSequence + (this.layout.offsetDelta < 0 ? row : (this.offsetDeltas[row] as number))
+  }
+
+  /** The row with this sequence, or −1 when the batch does not have it. */
+  rowOf(sequence: number): number {
+    const row = this.firstAtOrAfter(sequence)
+    return row < this.count && this.sequence(row) === sequence ? row : -1
   }
 
   /** Time of a row, in milliseconds since 1970. */
@@ -109,12 +124,30 @@ export class BatchView {
 
   /** Key of a row; empty when it has none. */
   key(row: number): Uint8Array {
-    return this.slice(this.layout.keyEnd, this.layout.heapStart, row)
+    if (this.layout.keyEnd < 0) return nothing
+    this.keyEnds ??= this.words(this.layout.keyEnd)
+    return this.slice(this.keyEnds, this.layout.heapStart, row)
+  }
+
+  /** Bytes of a row's value, key and headers; no view is made for it. */
+  rowBytes(row: number): number {
+    let bytes = lengthAt(this.ends, row)
+    if (this.layout.keyEnd >= 0) {
+      this.keyEnds ??= this.words(this.layout.keyEnd)
+      bytes += lengthAt(this.keyEnds, row)
+    }
+    if (this.layout.headerEnd >= 0) {
+      this.headerEnds ??= this.words(this.layout.headerEnd)
+      bytes += lengthAt(this.headerEnds, row)
+    }
+    return bytes
   }
 
   /** Headers of a row, as its writer encoded them; empty when it has none. */
   headers(row: number): Uint8Array {
-    return this.slice(this.layout.headerEnd, this.heaps.headerStart, row)
+    if (this.layout.headerEnd < 0) return nothing
+    this.headerEnds ??= this.words(this.layout.headerEnd)
+    return this.slice(this.headerEnds, this.heaps.headerStart, row)
   }
 
   /** Subject of a row, or `undefined` when it has none. */
@@ -151,6 +184,26 @@ export class BatchView {
     return rows.slice(0, taken)
   }
 
+  private get offsetDeltas(): Uint32Array {
+    this.missingColumn ??= this.words(this.layout.offsetDelta)
+    return this.missingColumn
+  }
+
+  private firstAtOrAfter(sequence: number): number {
+    const wanted = sequence - this.baseSequence
+    if (wanted <= 0) return 0
+    if (this.layout.offsetDelta < 0) return Math.min(wanted, this.count)
+    const deltas = this.offsetDeltas
+    let low = 0
+    let high = this.count
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((deltas[middle] as number) < wanted) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
   private flags(row: number): number {
     return this.layout.flags < 0 ? 0 : (this.bytes[this.layout.flags + row] as number)
   }
@@ -161,13 +214,14 @@ export class BatchView {
       : new Uint32Array(this.bytes.buffer, this.bytes.byteOffset + at, this.count)
   }
 
-  private slice(column: number, heap: number, row: number): Uint8Array {
-    if (column < 0) return nothing
-    const ends = this.words(column)
+  private slice(ends: Uint32Array, heap: number, row: number): Uint8Array {
     const begin = row === 0 ? 0 : (ends[row - 1] as number)
     return this.bytes.subarray(heap + begin, heap + (ends[row] as number))
   }
 }
+
+const lengthAt = (ends: Uint32Array, row: number): number =>
+  (ends[row] as number) - (row === 0 ? 0 : (ends[row - 1] as number))
 
 /** A view of a batch whose checksums hold, or a sentence that says why it is not built as the format says. */
 export const viewBatch = (

@@ -1,21 +1,18 @@
 import type { Durability } from "@troupe/broker"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { isLogError, type LogFailed, logFailed } from "./LogError.ts"
 import type { LogWriter } from "./LogWriter.ts"
+import { Waiting } from "./Waiting.ts"
 
 /** When what is written is synced to the device. */
 export type FsyncPolicy = "always" | "never" | { readonly intervalMillis: number }
-
-type Promised = Deferred.Deferred<void, LogFailed>
 
 interface Group {
   /** Everything appended before this mark is in the group. */
   readonly mark: number
   /** The sequence after its last record. */
   readonly sequence: number
-  promised: Promised | undefined
+  promised: Waiting | undefined
 }
 
 /**
@@ -32,7 +29,7 @@ export class GroupCommit {
   private readonly policy: FsyncPolicy
   private readonly onSettled: () => void
   private settledMark = 0
-  private collecting: Promised | undefined
+  private collecting: Waiting | undefined
   private running: Group | undefined
   private syncing = false
   private flushWanted = false
@@ -58,6 +55,19 @@ export class GroupCommit {
     return this.waitForCollecting()
   }
 
+  /** A promise of `answer` for when the record of this sequence, which was appended, holds the durability class. */
+  promised(sequence: number, answer: number): Promise<number> {
+    if (sequence < this.settledTo) return Promise.resolve(answer)
+    if (this.writer.failure !== undefined) return Promise.reject(this.writer.failure)
+    if (this.durability === "memory") return Promise.resolve(answer)
+    if (this.running !== undefined && sequence < this.running.sequence) {
+      this.running.promised ??= new Waiting()
+      return this.running.promised.promise(answer)
+    }
+    this.collecting ??= new Waiting()
+    return this.collecting.promise(answer)
+  }
+
   /** Answers when everything appended so far, controls too, is written and holds the durability class. */
   flushed(): Effect.Effect<void, LogFailed> {
     if (this.writer.failure !== undefined) return Effect.fail(this.writer.failure)
@@ -72,10 +82,22 @@ export class GroupCommit {
 
   /** Answers when every full segment is synced and sealed. */
   sealed(): Effect.Effect<void, LogFailed> {
+    return this.syncedUntil(() => !this.writer.needsSeal)
+  }
+
+  /** Answers when everything appended so far is synced, whatever the class; what is appended meanwhile may be too. */
+  synced(): Effect.Effect<void, LogFailed> {
+    return Effect.suspend(() => {
+      const mark = this.writer.mark
+      return this.syncedUntil(() => this.writer.syncedMark >= mark && !this.writer.needsSeal)
+    })
+  }
+
+  private syncedUntil(isDone: () => boolean): Effect.Effect<void, LogFailed> {
     return Effect.callback<void, LogFailed>((resume) => {
       const look = (): void => {
         if (this.writer.failure !== undefined) resume(Effect.fail(this.writer.failure))
-        else if (!this.writer.needsSeal) resume(Effect.void)
+        else if (isDone()) resume(Effect.void)
         else {
           this.startSync()
           if (this.syncing) this.whenIdle.push(look)
@@ -182,31 +204,30 @@ export class GroupCommit {
     this.settledMark = Math.max(this.settledMark, group.mark)
     const moved = group.sequence > this.settledTo
     if (moved) this.settledTo = group.sequence
-    if (group.promised !== undefined) Deferred.doneUnsafe(group.promised, Exit.void)
+    group.promised?.settle(undefined)
     if (moved) this.onSettled()
   }
 
   private reject(failure: LogFailed): void {
-    const promised = this.takeCollecting()
-    if (promised !== undefined) Deferred.doneUnsafe(promised, Exit.fail(failure))
+    this.takeCollecting()?.settle(failure)
     this.onSettled()
   }
 
   private rejectGroup(group: Group, failure: LogFailed): void {
-    if (group.promised !== undefined) Deferred.doneUnsafe(group.promised, Exit.fail(failure))
+    group.promised?.settle(failure)
   }
 
   private wait(group: Group): Effect.Effect<void, LogFailed> {
-    group.promised ??= Deferred.makeUnsafe<void, LogFailed>()
-    return Deferred.await(group.promised)
+    group.promised ??= new Waiting()
+    return group.promised.effect
   }
 
   private waitForCollecting(): Effect.Effect<void, LogFailed> {
-    this.collecting ??= Deferred.makeUnsafe<void, LogFailed>()
-    return Deferred.await(this.collecting)
+    this.collecting ??= new Waiting()
+    return this.collecting.effect
   }
 
-  private takeCollecting(): Promised | undefined {
+  private takeCollecting(): Waiting | undefined {
     const promised = this.collecting
     this.collecting = undefined
     return promised

@@ -1,7 +1,7 @@
 import { crc32c } from "./Crc32c.ts"
 import { readU64, writeU64 } from "./LittleEndian.ts"
 import { Segment } from "./Segment.ts"
-import { formatMajor, formatMinor, type SegmentHeader } from "./SegmentHeader.ts"
+import { formatMajor, minorOf, type SegmentHeader } from "./SegmentHeader.ts"
 
 /** Bytes of the header of an index file. */
 export const indexHeaderBytes = 96
@@ -27,9 +27,12 @@ export const indexHeaderAt = {
   subjects: 76,
   nameBytes: 80,
   spacing: 84,
-  reserved: 88,
+  generation: 88,
   fileCrc: 92
 } as const
+
+/** Bits of the index's `flags`. */
+export const indexFlag = { hasDeletes: 1 } as const
 
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
@@ -39,12 +42,17 @@ export const encodeIndexFile = (segment: Segment): Uint8Array => {
   const { index, subjects, header } = segment
   const names = Array.from({ length: subjects.size }, (_, i) => utf8.encode(subjects.names[i + 1] as string))
   const nameBytes = names.reduce((sum, name) => sum + name.length, 0)
-  const bytes = new Uint8Array(indexHeaderBytes + index.length * 12 + names.length * 16 + nameBytes)
+  // Only what was rewritten can have fewer records than it covers sequences.
+  const rowsBytes = header.generation === 0 ? 0 : 4
+  const bytes = new Uint8Array(
+    indexHeaderBytes + index.length * 12 + names.length * 16 + nameBytes + rowsBytes
+  )
   const view = new DataView(bytes.buffer)
   const field = indexHeaderAt
   bytes.set(indexMagic, field.magic)
   view.setUint16(field.formatMajor, formatMajor, true)
-  view.setUint16(field.formatMinor, formatMinor, true)
+  view.setUint16(field.formatMinor, minorOf(header.generation), true)
+  view.setUint32(field.flags, segment.hasDeletes ? indexFlag.hasDeletes : 0, true)
   view.setUint32(field.logId, header.logId.low, true)
   view.setUint32(field.logId + 4, header.logId.high, true)
   writeU64(view, field.baseOffset, header.baseSequence)
@@ -58,6 +66,7 @@ export const encodeIndexFile = (segment: Segment): Uint8Array => {
   view.setUint32(field.subjects, names.length, true)
   view.setUint32(field.nameBytes, nameBytes, true)
   view.setUint32(field.spacing, index.spacing, true)
+  view.setUint32(field.generation, header.generation, true)
   let at = indexHeaderBytes
   const put = (values: ArrayLike<number>, count: number): void => {
     for (let i = 0; i < count; i++, at += 4) view.setUint32(at, values[i] as number, true)
@@ -90,9 +99,16 @@ export const encodeIndexFile = (segment: Segment): Uint8Array => {
     bytes.set(name, at)
     at += name.length
   }
+  if (rowsBytes > 0) view.setUint32(at, segment.rows, true)
   view.setUint32(field.fileCrc, fileCrc(bytes), true)
   return bytes
 }
+
+/** The generation that an index file says its segment has; 0 when it is too short to say. */
+export const generationIn = (bytes: Uint8Array): number =>
+  bytes.length < indexHeaderBytes
+    ? 0
+    : new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(indexHeaderAt.generation, true)
 
 /** The sealed segment that an index file describes, or `undefined` when the file is damaged or of another segment. */
 export const decodeIndexFile = (
@@ -109,10 +125,14 @@ export const decodeIndexFile = (
   if (view.getUint16(field.formatMajor, true) !== formatMajor) return undefined
   if (u32(field.logId) !== header.logId.low || u32(field.logId + 4) !== header.logId.high) return undefined
   if (readU64(view, field.baseOffset) !== header.baseSequence) return undefined
+  // Left by a crash between the swap of the segment and the swap of its index.
+  if (u32(field.generation) !== header.generation) return undefined
+  const rowsBytes = header.generation === 0 ? 0 : 4
   const entries = u32(field.entries)
   const subjects = u32(field.subjects)
   const nameBytes = u32(field.nameBytes)
-  if (bytes.length !== indexHeaderBytes + entries * 12 + subjects * 16 + nameBytes) return undefined
+  if (bytes.length !== indexHeaderBytes + entries * 12 + subjects * 16 + nameBytes + rowsBytes)
+    return undefined
 
   const segment = new Segment(path, header, u32(field.spacing))
   const { index } = segment
@@ -145,6 +165,8 @@ export const decodeIndexFile = (
   segment.nextSequence = readU64(view, field.nextOffset)
   segment.maxTimeMillis = view.getFloat64(field.maxTime, true)
   segment.firstTimeMillis = view.getFloat64(field.firstTime, true)
+  segment.hasDeletes = (u32(field.flags) & indexFlag.hasDeletes) !== 0
+  segment.rows = rowsBytes === 0 ? segment.records : u32(at + nameBytes)
   segment.sealed = true
   return segment
 }

@@ -3,8 +3,9 @@ import * as Schema from "effect/Schema"
 /**
  * Bytes that were safely on disk are not what was written: bit rot, a misdirected write, somebody's editor.
  *
- * The log refuses to open (or to read that range) rather than to answer with other bytes or to drop them. Ways out:
- * restore the file from a replica or a backup, or open what is before the damage with `Log.openReadOnly`.
+ * The log refuses to open (or to read that range) rather than to answer with other bytes or to drop them. Three ways out,
+ * all of them asked for: `Log.open` with `repair: { fetch }` gets the range from a replica or a backup, with
+ * `repair: "quarantine"` it is moved aside and is a gap, and `Log.openReadOnly` reads what is before the damage.
  */
 export class LogCorrupt extends Schema.TaggedError<LogCorrupt>()("LogCorrupt", {
   /** The damaged file. */
@@ -21,7 +22,8 @@ export class LogCorrupt extends Schema.TaggedError<LogCorrupt>()("LogCorrupt", {
   override get message() {
     return (
       `${this.file}: bytes ${this.from} to ${this.to} are damaged: expected ${this.expected}, found ${this.found}. ` +
-      "They were synced, so nothing is cut by itself: restore the file from a replica or a backup, " +
+      "They were synced, so nothing is cut by itself: open the log with repair: { fetch } to get them from a replica " +
+      'or a backup, with repair: "quarantine" to move them aside and go on with a gap, ' +
       "or read what comes before with Log.openReadOnly."
     )
   }

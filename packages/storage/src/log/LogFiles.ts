@@ -19,8 +19,16 @@ export const baseOfIndexName = (name: string): number | undefined =>
 export const cutName = (baseSequence: number, position: number, nth: number): string =>
   `${String(baseSequence).padStart(digits, "0")}.${position}${nth === 0 ? "" : `.${nth}`}.cut`
 
+/** What is kept beside the segments: how far they are compacted, and which of their records are deleted. */
+export const stateName = "log.state"
+
+/** The copy of damaged bytes that a repair took out of a segment at `position`; `nth` tells several apart. */
+export const quarantineName = (baseSequence: number, position: number, nth: number): string =>
+  `${String(baseSequence).padStart(digits, "0")}.${position}${nth === 0 ? "" : `.${nth}`}.bad`
+
 /** True for a file that a crash left half-replaced; it holds nothing that counts. */
-export const isLeftover = (name: string): boolean => /^\d{20}\.(?:log|idx|[\d.]+cut)\.tmp$/.test(name)
+export const isLeftover = (name: string): boolean =>
+  /^(?:\d{20}\.(?:log|idx|[\d.]+cut|[\d.]+bad)|log\.state)\.tmp$/.test(name)
 
 /** A file of this log's directory. */
 export const inDirectory = (directory: string, name: string): string => `${directory}/${name}`

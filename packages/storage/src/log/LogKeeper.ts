@@ -1,6 +1,6 @@
 import { Actor, Message } from "@troupe/runtime"
 import * as Schema from "effect/Schema"
-import { LogFailed } from "./LogError.ts"
+import { LogCorrupt, LogFailed, LogUnsupported } from "./LogError.ts"
 
 /** A batch was begun: write it, and sync as the policy says. One for each batch, never for a record. */
 export class Flush extends Message.Class<Flush>()("Flush") {}
@@ -31,5 +31,22 @@ export class Retain extends Message.Class<Retain>()("Retain", {
   error: LogFailed
 }) {}
 
-/** The actor that owns a log's retention: apart from the keeper, because an archive hook may take its time. */
-export const LogRetention = Actor.make("@troupe/storage/LogRetention", [Retain])
+/** Keep the last record of each key in the full segments. */
+export class Compact extends Message.Class<Compact>()("Compact", {
+  payload: { tombstoneMillis: Schema.Number, keysMax: Schema.Number, keepFrom: Schema.Number },
+  success: Schema.Struct({
+    segmentsBefore: Schema.Number,
+    segmentsAfter: Schema.Number,
+    records: Schema.Number,
+    bytesBefore: Schema.Number,
+    bytesAfter: Schema.Number,
+    cleanBelow: Schema.Number
+  }),
+  error: Schema.Union([LogFailed, LogCorrupt, LogUnsupported])
+}) {}
+
+/** Records were deleted from the middle: write the segments anew of which little is left. One for many deletes. */
+export class Reclaim extends Message.Class<Reclaim>()("Reclaim") {}
+
+/** The actor that owns what changes full segments: apart from the keeper, because an archive hook may take its time. */
+export const LogRetention = Actor.make("@troupe/storage/LogRetention", [Retain, Compact, Reclaim])

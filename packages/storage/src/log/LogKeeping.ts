@@ -1,12 +1,13 @@
 import { ActorSystem, type AskError, Supervision } from "@troupe/runtime"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { FsyncPolicy } from "./GroupCommit.ts"
-import { LogFailed } from "./LogError.ts"
-import { Flush, LogKeeper, LogRetention, Retain, Roll } from "./LogKeeper.ts"
+import { isLogError, type LogError, LogFailed } from "./LogError.ts"
+import { Compact, Flush, LogKeeper, LogRetention, Reclaim, Retain, Roll } from "./LogKeeper.ts"
 import type { Keeping, OpenLog } from "./OpenLog.ts"
 
 /**
@@ -31,23 +32,35 @@ export const keep = Effect.fnUntraced(function* (
     directory,
     Effect.as(
       Effect.forkScoped(ticking),
-      LogKeeper.of({ Flush: () => Effect.sync(() => log.flushNow()), Roll: () => log.rollNow })
+      LogKeeper.of({
+        // It never waits: what already is an exit costs no fiber.
+        Flush: () => {
+          log.flushNow()
+          return Exit.void
+        },
+        Roll: () => log.rollNow
+      })
     ),
     // The state is the files': there is nothing to rebuild, and a message that failed is not worth the log.
     { supervision: Supervision.resume }
   ).pipe(Effect.provideService(ActorSystem, system))
   const retention = yield* LogRetention.spawn(
     directory,
-    LogRetention.of({ Retain: (bounds) => log.retainNow(bounds) }),
+    LogRetention.of({
+      Retain: (bounds) => log.retainNow(bounds),
+      Compact: (options) => log.compactNow(options),
+      Reclaim: () => log.reclaimNow
+    }),
     { supervision: Supervision.resume }
   ).pipe(Effect.provideService(ActorSystem, system))
 
-  const stopped = (error: LogFailed | AskError): Effect.Effect<never, LogFailed> =>
-    error._tag === "LogFailed"
+  const stopped = <E extends LogError>(error: E | AskError): Effect.Effect<never, E | LogFailed> =>
+    isLogError(error)
       ? Effect.fail(error)
       : Effect.fail(new LogFailed({ operation: "keep", file: directory, code: "CLOSED", cause: error }))
   // One message for all: it says nothing but that it came.
   const flush = keeper.tell(new Flush())
+  const reclaim = retention.tell(new Reclaim())
   const context = yield* Effect.context<never>()
   const linger = Effect.runForkWith(context)
   return {
@@ -58,6 +71,10 @@ export const keep = Effect.fnUntraced(function* (
             linger(Effect.delay(flush, lingerMillis))
           },
     roll: Effect.catch(keeper.ask(new Roll()), stopped),
-    retain: (bounds) => Effect.catch(retention.ask(new Retain(bounds)), stopped)
+    retain: (bounds) => Effect.catch(retention.ask(new Retain(bounds)), stopped),
+    compact: (options) => Effect.catch(retention.ask(new Compact(options)), stopped),
+    reclaimSoon: () => {
+      Effect.runSync(reclaim)
+    }
   }
 })

@@ -10,9 +10,11 @@ import {
   readBatchHeader
 } from "./BatchHeader.ts"
 import { type BatchView, viewBatch } from "./BatchView.ts"
-import { LogCorrupt, logFailed } from "./LogError.ts"
+import { LogCorrupt, LogFailed, logFailed } from "./LogError.ts"
 import { logIdSeed } from "./LogId.ts"
 import type { Segment } from "./Segment.ts"
+import { decodeSegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
+import { squeezeBatch } from "./SqueezedBatch.ts"
 import type { SubjectFilter } from "./SubjectFilter.ts"
 
 const handlesMax = 64
@@ -37,6 +39,7 @@ interface Chunk {
 export class LogReader {
   private readonly fs: FileSystem
   private readonly segments: Array<Segment>
+  private readonly isOther: boolean
   private readonly opened: Array<Segment> = []
   private readonly seed: number
   private lastPoint: BatchView | undefined
@@ -46,9 +49,11 @@ export class LogReader {
   /** Length of the batch at the end of the last chunk when it did not fit in whole, else 0. */
   private cutOff = 0
 
-  constructor(fs: FileSystem, segments: Array<Segment>) {
+  /** With `isOther` the writer is another process, which may replace a file at any time. */
+  constructor(fs: FileSystem, segments: Array<Segment>, isOther = false) {
     this.fs = fs
     this.segments = segments
+    this.isOther = isOther
     this.seed = logIdSeed((segments[0] as Segment).header.logId)
   }
 
@@ -90,25 +95,59 @@ export class LogReader {
 
   /** Every batch of records and of the owner's controls, in file order, in groups of about `maxBytes`. */
   *scan(from: number, maxBytes: number): Generator<ReadonlyArray<BatchView>, void, void> {
+    // Where the scan is: the next record, and how many of the controls before it were shown.
+    let next = from
+    let shown = 0
+    let skip = 0
     // A control lies between two records: the walk begins at the one before, which may be in the segment before.
     let segment = this.segments[this.segmentOf(from - 1)]
     while (segment !== undefined) {
       const current: Segment = segment
-      let position = current.index.locate(from - 1 - current.baseSequence)
-      while (position >= 0 && position < current.size) {
+      let position = current.index.locate(next - 1 - current.baseSequence)
+      while (position >= 0 && position < current.size && this.segments.includes(current)) {
         const group: Array<BatchView> = []
         const chunk = this.chunk(current, position, maxBytes)
         position = this.each(current, chunk, (header, at) => {
-          const past = isControl(header)
-            ? controlKindOf(header) !== controlKind.owner || header.baseSequence < from
-            : header.baseSequence + header.span <= from
-          if (!past) group.push(this.viewOf(current, chunk, at, header, from))
+          const begin = next
+          if (isControl(header)) {
+            if (controlKindOf(header) !== controlKind.owner || header.baseSequence < next) return true
+            shown++
+            if (skip-- > 0) return true
+          } else {
+            if (header.baseSequence + header.span <= next) return true
+            next = header.baseSequence + header.span
+            shown = 0
+            skip = 0
+          }
+          group.push(this.viewOf(current, chunk, at, header, begin))
           return true
         })
         if (group.length > 0) yield group
       }
-      // Retention may have taken segments away while the consumer had the turn.
-      segment = this.segments.find((s) => s !== current && s.baseSequence >= current.nextSequence)
+      // While the consumer had the turn, retention may have taken segments away, and compaction put others in their place.
+      if (this.segments.includes(current)) {
+        segment = this.segments.find((s) => s !== current && s.baseSequence >= current.nextSequence)
+        continue
+      }
+      segment = this.segments[this.segmentOf(next - 1)]
+      skip = shown
+      shown = 0
+    }
+  }
+
+  /** Every batch of one segment as it is in the file, controls and deleted records too, in chunks of about `maxBytes`. */
+  *batchesOf(
+    segment: Segment,
+    maxBytes: number
+  ): Generator<ReadonlyArray<{ readonly header: BatchHeader; readonly batch: BatchView }>, void, void> {
+    for (let position = segmentHeaderBytes; position < segment.size; ) {
+      const group: Array<{ readonly header: BatchHeader; readonly batch: BatchView }> = []
+      const chunk = this.chunk(segment, position, maxBytes)
+      position = this.each(segment, chunk, (header, at) => {
+        group.push({ header, batch: this.plainViewOf(segment, chunk, at, header, 0) })
+        return true
+      })
+      yield group
     }
   }
 
@@ -123,13 +162,22 @@ export class LogReader {
     const batch = this.lastPoint
     if (batch === undefined || sequence < batch.baseSequence || sequence >= batch.nextSequence)
       return undefined
-    return { batch, row: sequence - batch.baseSequence }
+    const row = batch.rowOf(sequence)
+    return row < 0 ? undefined : { batch, row }
   }
 
   /** The sequence of the first record whose time is `timeMillis` or later; `end` when there is none. */
   sequenceAt(timeMillis: number, end: number): number {
-    const segment = this.segments.find((s) => s.maxTimeMillis >= timeMillis)
-    if (segment === undefined) return end
+    for (const segment of this.segments) {
+      if (segment.maxTimeMillis < timeMillis) continue
+      const found = this.sequenceIn(segment, timeMillis)
+      // None where the records with that time are deleted.
+      if (found >= 0) return Math.min(end, found)
+    }
+    return end
+  }
+
+  private sequenceIn(segment: Segment, timeMillis: number): number {
     let position = segment.index.locateTime(timeMillis)
     let found = -1
     while (position >= 0 && position < segment.size && found < 0) {
@@ -138,12 +186,18 @@ export class LogReader {
         if (isControl(header) || header.baseTimeMillis + header.maxTimeDeltaMillis < timeMillis) return true
         const batch = this.viewOf(segment, chunk, at, header, 0)
         let row = 0
-        while (batch.timeMillis(row) < timeMillis) row++
+        while (row < batch.count && batch.timeMillis(row) < timeMillis) row++
+        if (row === batch.count) return true
         found = batch.sequence(row)
         return false
       })
     }
-    return found < 0 ? end : Math.min(end, found)
+    return found
+  }
+
+  /** Forgets the batch that is kept at hand: some of its records were deleted. */
+  forgetPoint(): void {
+    this.lastPoint = undefined
   }
 
   /** Forgets a segment that is about to be removed. */
@@ -217,7 +271,25 @@ export class LogReader {
     return chunk.position + at
   }
 
+  /** A batch of the segment without its deleted records. */
   private viewOf(segment: Segment, chunk: Chunk, at: number, header: BatchHeader, from: number): BatchView {
+    const batch = this.plainViewOf(segment, chunk, at, header, from)
+    const { deleted } = segment
+    if (deleted === undefined || batch.isControl || !deleted.anyIn(batch.baseSequence, batch.nextSequence))
+      return batch
+    const squeezed = squeezeBatch(batch, header, segment.subjects, from, (sequence) => deleted.has(sequence))
+    if (typeof squeezed === "string")
+      throw this.damaged(segment, chunk, at, "a batch built as the format says", squeezed, header.length)
+    return squeezed
+  }
+
+  private plainViewOf(
+    segment: Segment,
+    chunk: Chunk,
+    at: number,
+    header: BatchHeader,
+    from: number
+  ): BatchView {
     this.checkBody(segment, chunk, at, header)
     const batch = viewBatch(chunk.bytes, chunk.view, at, header, segment.subjects, from)
     if (typeof batch === "string") {
@@ -254,6 +326,8 @@ export class LogReader {
   private chunk(segment: Segment, position: number, wanted: number): Chunk {
     const rest = segment.size - position
     const chunk = this.bytesAt(segment, position, Math.min(rest, Math.max(wanted, batchHeaderBytes)))
+    if (chunk.bytes.length < batchHeaderBytes)
+      throw this.damaged(segment, chunk, 0, "a batch header", "the end of the file")
     const header = readBatchHeader(chunk.bytes, chunk.view, 0, this.seed)
     if (header === undefined || header.length <= chunk.bytes.length) return chunk
     return this.bytesAt(segment, position, Math.min(rest, header.length))
@@ -282,10 +356,22 @@ export class LogReader {
     return memory
   }
 
+  /** Whether the file is still the one that the segment was found in. */
+  private isSame(file: number, segment: Segment): boolean {
+    const bytes = new Uint8Array(segmentHeaderBytes)
+    readFully(this.fs, file, bytes, 0, segmentHeaderBytes, 0)
+    const result = decodeSegmentHeader(bytes)
+    return result._tag === "Valid" && result.header.generation === segment.header.generation
+  }
+
   private handle(segment: Segment): number {
     if (segment.file !== undefined) return segment.file
     if (this.opened.length >= handlesMax) this.forget(this.opened[0] as Segment)
     const file = this.fs.open(segment.path, "read")
+    if (this.isOther && !this.isSame(file, segment)) {
+      this.fs.close(file)
+      throw new LogFailed({ operation: "read", file: segment.path, code: "REWRITTEN" })
+    }
     segment.file = file
     this.opened.push(segment)
     return file

@@ -1,15 +1,19 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
-import { replaceFile, writeFully } from "../disk/WholeFile.ts"
+import { replaceFile, replaceFileLater, writeFully } from "../disk/WholeFile.ts"
 import { type BatchHeader, controlKind } from "./BatchHeader.ts"
+import { deleteNoteBytes, encodeDeleteNote, markDeleted } from "./DeleteNote.ts"
 import { encodeIndexFile } from "./IndexFile.ts"
-import { LogFailed, logFailed } from "./LogError.ts"
-import { inDirectory, indexName, segmentName } from "./LogFiles.ts"
+import { LogCorrupt, LogFailed, logFailed } from "./LogError.ts"
+import { inDirectory, indexName, segmentName, stateName } from "./LogFiles.ts"
 import { type LogId, logIdSeed } from "./LogId.ts"
 import { endOf, type LogPoint } from "./LogPoint.ts"
 import type { LogRecord } from "./LogRecord.ts"
+import { type Cleaned, type LogState, noState } from "./LogState.ts"
 import { type BatchPlace, type BatchRoom, controlBatch, OpenBatch } from "./OpenBatch.ts"
+import { checkRecord, roomFor } from "./RecordLimits.ts"
 import { Segment } from "./Segment.ts"
 import { encodeSegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
+import { StateKeeper } from "./StateKeeper.ts"
 
 /** How a writer lays its files out. */
 export interface WriterShape {
@@ -18,10 +22,12 @@ export interface WriterShape {
   readonly segmentMillis: number
   readonly room: BatchRoom
   readonly indexSpacing: number
+  /** The most by which the active segment's file grows ahead of what is written, in bytes; 0: not at all. */
+  readonly preallocateBytes: number
 }
 
-/** Largest batch there can be, in bytes: what positions and lengths of 32 bits leave room for, and more than anyone should use. */
-export const batchBytesMax: number = 1 << 30
+/** The least by which a file grows ahead: small logs stay small. */
+const growBytesMin = 64 * 1024
 
 interface Unsealed {
   readonly segment: Segment
@@ -56,25 +62,51 @@ export class LogWriter {
   private readonly seed: number
   private readonly ordinary: OpenBatch
   private open: OpenBatch
-  private openIsControl = false
+  /** What kind of control the open batch is; `undefined` for records. */
+  private openKind: number | undefined
   /** The first subject number of the active segment that no batch names yet. */
   private unnamed: number
   private file: number
+  /** Bytes of the active segment's file: what is written, and zeroes that were put there ahead. */
+  private fileBytes: number
   private readonly unsealed: Array<Unsealed> = []
+  private readonly state: StateKeeper
+  /** Called with each segment that was sealed. */
+  onSealed: (segment: Segment) => void = () => {}
+  /** Everything appended before this mark is synced. */
+  syncedMark = 0
+  private writtenMark = 0
   private writes = 0
   private syncedWrites = 0
 
-  constructor(fs: FileSystem, shape: WriterShape, segments: Array<Segment>, logId: LogId, nowMillis: number) {
+  constructor(
+    fs: FileSystem,
+    shape: WriterShape,
+    segments: Array<Segment>,
+    logId: LogId,
+    nowMillis: number,
+    state: LogState = noState
+  ) {
     this.fs = fs
     this.shape = shape
     this.segments = segments
+    this.state = new StateKeeper(state)
     this.logId = segments[0]?.header.logId ?? logId
     this.seed = logIdSeed(this.logId)
     const last = segments[segments.length - 1]
     this.epoch = last?.lastEpoch ?? 0
-    if (last === undefined || last.sealed) this.addSegment(last, nowMillis)
+    if (last !== undefined && !last.isWhole)
+      throw new LogCorrupt({
+        file: last.path,
+        from: last.size,
+        to: last.size,
+        expected: `${last.header.rewrittenSpan} sequences in a rewritten segment`,
+        found: `${last.records}`
+      })
+    if (last === undefined || last.sealed || last.header.generation > 0) this.addSegment(last, nowMillis)
     const active = this.active
     this.file = fs.open(active.path, "write")
+    this.fileBytes = active.size
     this.unnamed = active.subjects.names.length
     this.nextSequence = active.nextSequence
     this.syncedTo = active.nextSequence
@@ -116,33 +148,22 @@ export class LogWriter {
     const { headers, key, timeMillis, value } = record
     const keyBytes = key === undefined ? 0 : key.length
     const headerBytes = headers === undefined ? 0 : headers.length
-    if (open.count === 0 || this.openIsControl || !open.fits(value.length, keyBytes, headerBytes, timeMillis))
-      this.makeRoom(1, value.length, keyBytes, headerBytes, false, timeMillis)
+    if (
+      open.count === 0 ||
+      this.openKind !== undefined ||
+      !open.fits(value.length, keyBytes, headerBytes, timeMillis)
+    )
+      this.makeRoom(1, value.length, keyBytes, headerBytes, undefined, timeMillis)
     return this.add(record)
   }
 
   /** Copies records into one batch, so that a crash keeps all of them or none; answers the sequence of the first. */
   appendBatch(records: ReadonlyArray<LogRecord>): number {
-    let values = 0
-    let keys = 0
-    let headers = 0
-    let earliest = Number.POSITIVE_INFINITY
-    let latest = Number.NEGATIVE_INFINITY
-    for (const record of records) {
-      this.check(record)
-      values += record.value.length
-      keys += record.key?.length ?? 0
-      headers += record.headers?.length ?? 0
-      earliest = Math.min(earliest, record.timeMillis)
-      latest = Math.max(latest, record.timeMillis)
-    }
-    if (latest - earliest > 0xffff_ffff)
-      throw new RangeError("the records of one batch must lie within 49 days")
-    if (values + keys + headers > batchBytesMax / 2)
-      throw new RangeError("a batch must be smaller than 512 MiB")
     const first = this.nextSequence
     if (records.length === 0) return first
-    this.makeRoom(records.length, values, keys, headers, false, latest, earliest)
+    if (this.failure !== undefined) throw this.failure
+    const { earliest, headers, keys, latest, values } = roomFor(records)
+    this.makeRoom(records.length, values, keys, headers, undefined, latest, earliest)
     for (const record of records) this.add(record)
     return first
   }
@@ -155,11 +176,27 @@ export class LogWriter {
       record.value.length,
       record.key?.length ?? 0,
       record.headers?.length ?? 0,
-      true,
+      controlKind.owner,
       record.timeMillis
     )
     this.open.add(record, record.subject === undefined ? 0 : this.active.subjects.idOf(record.subject))
     this.mark++
+  }
+
+  /** Takes the records `first` to `last` away from readers, with a note in the log; true when a segment is mostly deleted now. */
+  deleteRecords(first: number, last: number): boolean {
+    if (this.failure !== undefined) throw this.failure
+    if (!(Number.isSafeInteger(first) && Number.isSafeInteger(last) && first <= last))
+      throw new RangeError(`not a range of sequences: ${first} to ${last}`)
+    const from = Math.max(first, (this.segments[0] as Segment).baseSequence)
+    const to = Math.min(last, this.nextSequence - 1)
+    if (from > to) return false
+    this.makeRoom(1, deleteNoteBytes, 0, 0, controlKind.deletes, 0)
+    this.open.add({ value: encodeDeleteNote(from, to), timeMillis: 0 }, 0)
+    this.mark++
+    // Room for a control means that all records are written: each is in a segment.
+    const at = this.active.baseSequence
+    return markDeleted(this.segments, from, to, (a, b) => this.state.noteDelete(at, a, b))
   }
 
   /** Writes the open batch, after the batch that names its new subjects; rolls when the segment is full. */
@@ -168,12 +205,14 @@ export class LogWriter {
     if (open.count === 0) return
     this.attempt("write", this.active.path, () => {
       this.nameSubjects()
-      const sealed = open.seal(this.place(), this.openIsControl ? controlKind.owner : undefined)
+      const sealed = open.seal(this.place(), this.openKind)
       const position = this.put(sealed.bytes, sealed.header)
-      if (!this.openIsControl) this.active.subjects.note(open.subjectIds, open.count, position)
+      if (this.openKind === undefined)
+        this.active.subjects.note(open.subjectIds, open.subjectIds.length === 0 ? 0 : open.count, position)
     })
     open.clear()
     this.open = this.ordinary
+    this.writtenMark = this.mark
     const { active, shape } = this
     const isOld = active.maxTimeMillis - active.firstTimeMillis >= shape.segmentMillis
     if (active.size >= shape.segmentBytes || isOld) this.roll(active.maxTimeMillis)
@@ -190,6 +229,7 @@ export class LogWriter {
       const note = controlBatch(controlKind.epoch, [], this.place())
       this.put(note.bytes, note.header)
     })
+    this.writtenMark = this.mark
   }
 
   /** Refuses every later append: another writer has begun `epoch`. */
@@ -209,8 +249,10 @@ export class LogWriter {
     if (old.records === 0) return
     this.unsealed.push({ segment: old, file: this.file })
     this.attempt("roll", old.path, () => {
+      this.trim()
       this.addSegment(old, Number.isFinite(nowMillis) ? nowMillis : 0)
       this.file = this.fs.open(this.active.path, "write")
+      this.fileBytes = this.active.size
     })
     this.unnamed = 1
   }
@@ -221,7 +263,7 @@ export class LogWriter {
    */
   sync(done: (failure: LogFailed | undefined) => void): void {
     const target = this.writtenTo
-    const writes = this.writes
+    const { writes, writtenMark } = this
     const { active, file } = this
     const point = endOf(active)
     const waiting = this.unsealed.slice()
@@ -229,13 +271,7 @@ export class LogWriter {
       const full = waiting.shift()
       if (full !== undefined) {
         this.syncOne(full.file, full.segment.path, done, () => {
-          try {
-            this.seal(full)
-          } catch (cause) {
-            done(this.fail("seal", full.segment.path, cause))
-            return
-          }
-          next()
+          this.sealLater(full, done, next)
         })
         return
       }
@@ -244,6 +280,7 @@ export class LogWriter {
           this.syncedTo = Math.max(this.syncedTo, target)
           this.syncedPoint = point
           this.syncedWrites = writes
+          this.syncedMark = writtenMark
         }
         done(this.failure)
       })
@@ -261,13 +298,14 @@ export class LogWriter {
           this.fs.sync(full.file)
           this.seal(full)
         }
+        this.trim()
         this.fs.sync(this.file)
         this.syncedTo = this.writtenTo
         this.syncedPoint = endOf(this.active)
         const { active } = this
         if (active.size === segmentHeaderBytes || active.endsInCheckpoint) return
         const note = controlBatch(controlKind.checkpoint, [], this.place())
-        this.put(note.bytes, note.header)
+        this.put(note.bytes, note.header, false)
         this.fs.sync(this.file)
       })
     } finally {
@@ -276,6 +314,20 @@ export class LogWriter {
       this.fs.close(this.file)
       this.failure ??= new LogFailed({ operation: "append", file: path, code: "CLOSED" })
     }
+  }
+
+  /** Up to where the log is compacted, and since when. */
+  get compacted(): ReadonlyArray<Cleaned> {
+    return this.state.cleaned
+  }
+
+  /** Puts the state file there anew: how far the log is compacted, and what the sealed segments say is deleted. */
+  writeState(cleaned: ReadonlyArray<Cleaned>): void {
+    const path = inDirectory(this.shape.directory, stateName)
+    this.attempt("write", path, () =>
+      replaceFile(this.fs, path, this.state.encode(this.segments, cleaned, this.logId))
+    )
+    this.state.cleaned = cleaned
   }
 
   private add(record: LogRecord): number {
@@ -287,12 +339,7 @@ export class LogWriter {
 
   private check(record: LogRecord): void {
     if (this.failure !== undefined) throw this.failure
-    const time = record.timeMillis
-    if (!(time >= 0 && time <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a time: ${time}`)
-    const { mark } = record
-    if (mark !== undefined && !(mark >= 0 && mark < 16 && Number.isInteger(mark)))
-      throw new RangeError(`a mark is 0 to 15, not ${mark}`)
-    if (record.value.length > batchBytesMax / 2) throw new RangeError("a record must be smaller than 512 MiB")
+    checkRecord(record)
   }
 
   private makeRoom(
@@ -300,7 +347,7 @@ export class LogWriter {
     values: number,
     keys: number,
     headers: number,
-    control: boolean,
+    kind: number | undefined,
     latest: number,
     earliest = latest
   ): void {
@@ -308,7 +355,7 @@ export class LogWriter {
     if (open.count > 0) {
       const room = open.room
       const fits =
-        control === this.openIsControl &&
+        kind === this.openKind &&
         open.count + records <= room.records &&
         open.fits(values, keys, headers, latest) &&
         open.fits(values, keys, headers, earliest)
@@ -317,7 +364,7 @@ export class LogWriter {
     }
     const { active, shape } = this
     if (latest - active.firstTimeMillis >= shape.segmentMillis) this.roll(latest)
-    this.openIsControl = control
+    this.openKind = kind
     const { room } = shape
     if (
       records > room.records ||
@@ -349,12 +396,30 @@ export class LogWriter {
     }
   }
 
-  private put(bytes: Uint8Array, header: BatchHeader): number {
+  /** Grows the file ahead: a sync that need not write its size as well is a third cheaper. */
+  private growTo(end: number): void {
+    const { preallocateBytes, segmentBytes } = this.shape
+    if (end <= this.fileBytes || preallocateBytes === 0) return
+    const step = Math.min(Math.max(growBytesMin, this.fileBytes), preallocateBytes)
+    const ahead = Math.min(this.fileBytes + step, segmentBytes)
+    if (ahead > end) this.fs.truncate(this.file, ahead)
+    this.fileBytes = Math.max(ahead, end)
+  }
+
+  /** Takes off what the active segment's file has ahead. */
+  private trim(): void {
+    const { size } = this.active
+    if (this.fileBytes > size) this.fs.truncate(this.file, size)
+    this.fileBytes = size
+  }
+
+  private put(bytes: Uint8Array, header: BatchHeader, grow = true): number {
     const { active } = this
     const position = active.size
     if (position + bytes.length > 0xffff_ffff) {
       throw Object.assign(new Error("a segment of controls only cannot roll"), { code: "EFBIG" })
     }
+    if (grow) this.growTo(position + bytes.length)
     writeFully(this.fs, this.file, bytes, 0, bytes.length, position)
     active.note(header)
     this.writes++
@@ -369,7 +434,7 @@ export class LogWriter {
       epoch: this.epoch,
       generation: 0,
       createdMillis: Math.max(0, Math.floor(nowMillis)),
-      previousChain: previous?.tailChain ?? 0
+      previousChain: previous?.endChain ?? 0
     }
     const path = inDirectory(directory, segmentName(header.baseSequence))
     replaceFile(this.fs, path, encodeSegmentHeader(header))
@@ -377,11 +442,35 @@ export class LogWriter {
   }
 
   private seal(full: Unsealed): void {
+    replaceFile(this.fs, this.indexPath(full.segment), encodeIndexFile(full.segment))
+    this.sealed(full)
+  }
+
+  /** The same without a sync on this thread. */
+  private sealLater(full: Unsealed, done: (failure: LogFailed | undefined) => void, then: () => void): void {
     const { segment } = full
-    const path = inDirectory(this.shape.directory, indexName(segment.baseSequence))
-    replaceFile(this.fs, path, encodeIndexFile(segment))
+    replaceFileLater(this.fs, this.indexPath(segment), encodeIndexFile(segment), (error) => {
+      try {
+        if (error !== undefined) throw error
+        this.sealed(full)
+      } catch (cause) {
+        done(this.fail("seal", segment.path, cause))
+        return
+      }
+      then()
+    })
+  }
+
+  private indexPath(segment: Segment): string {
+    return inDirectory(this.shape.directory, indexName(segment.baseSequence))
+  }
+
+  private sealed(full: Unsealed): void {
+    const { segment } = full
     segment.sealed = true
     this.unsealed.splice(this.unsealed.indexOf(full), 1)
+    if (segment.hasDeletes) this.writeState(this.compacted)
+    this.onSealed(segment)
     this.syncedTo = Math.max(this.syncedTo, segment.nextSequence)
     this.fs.close(full.file)
   }
@@ -412,7 +501,8 @@ export class LogWriter {
     }
   }
 
-  private fail(operation: string, path: string, cause: unknown): LogFailed {
+  /** Poisons the log with what the disk said. */
+  fail(operation: string, path: string, cause: unknown): LogFailed {
     this.failure ??= logFailed(operation, path, cause)
     return this.failure
   }

@@ -21,6 +21,8 @@ export interface BatchPlace {
   readonly seed: number
 }
 
+const none = new Uint32Array(0)
+
 const maxTimeSpanMillis = 0xffff_ffff
 
 /**
@@ -48,6 +50,9 @@ export class OpenBatch {
   private readonly flags: Uint8Array
   private readonly keys: Uint8Array
   private readonly headers: Uint8Array
+  /** Offset of each row after the first of the batch: only where rows are missing. */
+  private deltas: Uint32Array | undefined
+  private hasDeltas = false
   private largestId = 0
   private anyFlags = 0
   private minTimeMillis = Number.POSITIVE_INFINITY
@@ -73,7 +78,7 @@ export class OpenBatch {
 
   /** Subject number of each row, for the segment's summary. */
   get subjectIds(): Uint32Array {
-    return this.ids
+    return this.largestId === 0 ? none : this.ids
   }
 
   /** True when a record of these sizes and this time can still be added. */
@@ -100,18 +105,36 @@ export class OpenBatch {
     // What records seldom have costs nothing while none of the batch has it: its column is begun with the first.
     if (this.hasKeys || (key !== undefined && key.length > 0)) this.addKey(i, key)
     if (this.hasHeaders || (headers !== undefined && headers.length > 0)) this.addHeaders(i, headers)
-    this.ids[i] = subjectId
-    if (subjectId > this.largestId) this.largestId = subjectId
-    const flags =
-      (tombstone === true ? recordFlag.tombstone : 0) |
-      (mark === undefined ? 0 : mark << recordFlag.markShift)
-    this.flags[i] = flags
-    this.anyFlags |= flags
+    if (subjectId > 0 || this.largestId > 0) this.addSubject(i, subjectId)
+    if (tombstone === true || mark !== undefined || this.anyFlags > 0) this.addFlags(i, tombstone, mark)
     const time = Math.floor(record.timeMillis)
     this.times[i] = time
     if (time < this.minTimeMillis) this.minTimeMillis = time
     if (time > this.maxTimeMillis) this.maxTimeMillis = time
     this.count = i + 1
+  }
+
+  /** The same in a batch that does not have every sequence: this one is `delta` after the first. */
+  addAt(record: LogRecord, subjectId: number, delta: number): void {
+    this.deltas ??= new Uint32Array(this.room.records)
+    this.deltas[this.count] = delta
+    this.hasDeltas ||= delta !== this.count
+    this.add(record, subjectId)
+  }
+
+  private addSubject(row: number, subjectId: number): void {
+    if (this.largestId === 0) this.ids.fill(0, 0, row)
+    this.ids[row] = subjectId
+    if (subjectId > this.largestId) this.largestId = subjectId
+  }
+
+  private addFlags(row: number, tombstone: boolean | undefined, mark: number | undefined): void {
+    const flags =
+      (tombstone === true ? recordFlag.tombstone : 0) |
+      (mark === undefined ? 0 : mark << recordFlag.markShift)
+    if (this.anyFlags === 0) this.flags.fill(0, 0, row)
+    this.flags[row] = flags
+    this.anyFlags |= flags
   }
 
   private addKey(row: number, key: Uint8Array | undefined): void {
@@ -134,10 +157,14 @@ export class OpenBatch {
     this.headerEnds[row] = this.headerBytes
   }
 
-  /** Lays the batch down and answers its bytes (a view, valid until the next `add`) and its header. */
+  /**
+   * Lays the batch down and answers its bytes (a view, valid until the next `add`) and its header. `span` is for a batch
+   * of records that does not have every sequence.
+   */
   seal(
     place: BatchPlace,
-    control: number | undefined
+    control: number | undefined,
+    span = this.count
   ): { readonly bytes: Uint8Array; readonly header: BatchHeader } {
     const { count } = this
     const columns =
@@ -146,6 +173,7 @@ export class OpenBatch {
       (this.keyBytes > 0 ? batchColumn.keyEnd : 0) |
       (this.largestId > 0 ? batchColumn.subjectId : 0) |
       (this.headerBytes > 0 ? batchColumn.headerEnd : 0) |
+      (this.hasDeltas ? batchColumn.offsetDelta : 0) |
       (this.anyFlags !== 0 ? batchColumn.flags : 0) |
       (this.largestId > 0xffff ? batchColumn.wideSubjectIds : 0)
     const layout = columnLayout(columns, count)
@@ -160,6 +188,7 @@ export class OpenBatch {
     if (layout.keyEnd >= 0) putWords(bytes, at + layout.keyEnd, this.keyEnds, count)
     if (layout.subjectId >= 0) this.putIds(at + layout.subjectId)
     if (layout.headerEnd >= 0) putWords(bytes, at + layout.headerEnd, this.headerEnds, count)
+    if (layout.offsetDelta >= 0) putWords(bytes, at + layout.offsetDelta, this.deltas as Uint32Array, count)
     if (layout.flags >= 0) bytes.set(this.flags.subarray(0, count), at + layout.flags)
     bytes.set(this.keys.subarray(0, this.keyBytes), at + layout.heapStart)
     bytes.set(this.headers.subarray(0, this.headerBytes), at + layout.heapStart + this.keyBytes)
@@ -171,7 +200,7 @@ export class OpenBatch {
       chain: place.chain,
       baseSequence: place.baseSequence,
       count,
-      span: control === undefined ? count : 0,
+      span: control === undefined ? span : 0,
       baseTimeMillis,
       maxTimeDeltaMillis: count === 0 ? 0 : this.maxTimeMillis - baseTimeMillis,
       epoch: place.epoch,
@@ -200,6 +229,7 @@ export class OpenBatch {
     this.headerBytes = 0
     this.hasKeys = false
     this.hasHeaders = false
+    this.hasDeltas = false
     this.largestId = 0
     this.anyFlags = 0
     this.minTimeMillis = Number.POSITIVE_INFINITY

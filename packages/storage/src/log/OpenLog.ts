@@ -1,10 +1,13 @@
 import type { Durability } from "@troupe/broker"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { FileSystem } from "../disk/FileSystem.ts"
 import type { BatchView } from "./BatchView.ts"
+import { type Compactable, type Compacted, compactByKey, reclaimDeleted } from "./Compaction.ts"
+import { isMostlyDeleted } from "./DeleteNote.ts"
 import { type FsyncPolicy, GroupCommit } from "./GroupCommit.ts"
 import { attempt } from "./LogAttempt.ts"
 import { type LogError, LogFailed, logFailed } from "./LogError.ts"
@@ -13,7 +16,14 @@ import { LogReader } from "./LogReader.ts"
 import type { LogRecord } from "./LogRecord.ts"
 import type { LogWriter } from "./LogWriter.ts"
 import type { RawLog } from "./RawLog.ts"
-import type { RecordAt, Retained, RetentionBounds, SealedSegment, WritableLog } from "./ReadableLog.ts"
+import type {
+  CompactOptions,
+  RecordAt,
+  Retained,
+  RetentionBounds,
+  SealedSegment,
+  WritableLog
+} from "./ReadableLog.ts"
 import type { RecoveryReport } from "./Recovery.ts"
 import { removable } from "./Retention.ts"
 import type { Segment } from "./Segment.ts"
@@ -30,6 +40,8 @@ export interface OpenLogParts {
   readonly recovery: RecoveryReport
   readonly durability: Durability
   readonly fsync: FsyncPolicy
+  readonly segmentBytes: number
+  readonly indexSpacing: number
   readonly archive: ((segment: SealedSegment) => Effect.Effect<void, unknown>) | undefined
 }
 
@@ -39,7 +51,13 @@ export interface Keeping {
   readonly flushSoon: () => void
   readonly roll: Effect.Effect<void, LogFailed>
   readonly retain: (bounds: RetentionBounds) => Effect.Effect<Retained, LogFailed>
+  readonly compact: (options: Required<CompactOptions>) => Effect.Effect<Compacted, LogError>
+  /** Tells the keeper of full segments that there may be some of which little is left. */
+  readonly reclaimSoon: () => void
 }
+
+const tombstoneMillis = 24 * 60 * 60 * 1000
+const keysMax = 1024 * 1024
 
 /** The log as `Log.open` answers it: writer, reader and group commit put together. */
 export class OpenLog implements WritableLog {
@@ -53,6 +71,7 @@ export class OpenLog implements WritableLog {
   private advanced: Deferred.Deferred<void> | undefined
   private keeping: Keeping | undefined
   private flushing = false
+  private reclaiming = false
 
   constructor(parts: OpenLogParts) {
     this.parts = parts
@@ -135,6 +154,24 @@ export class OpenLog implements WritableLog {
     this.writer.appendControl(note)
   }
 
+  deleteRecords(first: number, last = first): void {
+    this.plan()
+    const mostly = this.writer.deleteRecords(first, last)
+    this.reader.forgetPoint()
+    if (mostly) this.reclaim()
+  }
+
+  compact(options: CompactOptions = {}): Effect.Effect<Compacted, LogError> {
+    return Effect.suspend(() =>
+      (this.keeping as Keeping).compact({
+        tombstoneMillis,
+        keysMax,
+        keepFrom: Number.MAX_SAFE_INTEGER,
+        ...options
+      })
+    )
+  }
+
   durable(sequence: number): Effect.Effect<void, LogFailed> {
     return Effect.suspend(() => this.commit.durable(sequence))
   }
@@ -214,6 +251,10 @@ export class OpenLog implements WritableLog {
   /** Gives the log its keepers; once, before it is used. */
   keptBy(keeping: Keeping): void {
     this.keeping = keeping
+    this.writer.onSealed = (segment) => {
+      if (isMostlyDeleted(segment)) this.reclaim()
+    }
+    if (this.writer.segments.some(isMostlyDeleted)) this.reclaim()
   }
 
   /** The keeper's part of `append`. */
@@ -237,14 +278,58 @@ export class OpenLog implements WritableLog {
   retainNow(bounds: RetentionBounds): Effect.Effect<Retained, LogFailed> {
     return Effect.flatMap(this.commit.sealed(), () => {
       const { segments } = this.writer
-      const held = [bounds.keepFrom, ...[...this.holds].map((hold) => hold())].filter((h) => h !== undefined)
-      const keepFrom = held.length === 0 ? {} : { keepFrom: Math.min(...held) }
+      const held = this.heldFrom(bounds.keepFrom)
+      const keepFrom = held === undefined ? {} : { keepFrom: held }
       const going = segments.slice(0, removable(segments, { ...bounds, ...keepFrom }))
       const bytes = going.reduce((sum, segment) => sum + segment.size, 0)
       return Effect.forEach(going, (segment) => this.remove(segment), { discard: true }).pipe(
         Effect.map(() => ({ segments: going.length, bytes, firstSequence: this.firstSequence }))
       )
     })
+  }
+
+  /** The same actor's part of `compact`. */
+  compactNow(options: Required<CompactOptions>): Effect.Effect<Compacted, LogError> {
+    return Effect.andThen(
+      this.commit.synced(),
+      Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
+        compactByKey(this.compactable, {
+          ...options,
+          nowMillis,
+          keepFrom: this.heldFrom(options.keepFrom) as number
+        })
+      )
+    )
+  }
+
+  /** The same actor's part of `deleteRecords`. Nobody waits for it: what stops it is found again by the next read or write. */
+  get reclaimNow(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.reclaiming = false
+      const keepFrom = this.heldFrom(undefined) ?? Number.MAX_SAFE_INTEGER
+      return Effect.ignore(
+        Effect.andThen(
+          this.commit.synced(),
+          Effect.suspend(() => reclaimDeleted(this.compactable, keepFrom))
+        )
+      )
+    })
+  }
+
+  private reclaim(): void {
+    if (this.reclaiming) return
+    this.reclaiming = true
+    this.keeping?.reclaimSoon()
+  }
+
+  private get compactable(): Compactable {
+    const { directory, fs, indexSpacing, segmentBytes } = this.parts
+    return { fs, directory, reader: this.reader, writer: this.writer, segmentBytes, indexSpacing }
+  }
+
+  private heldFrom(keepFrom: number | undefined): number | undefined {
+    const held = [keepFrom, ...[...this.holds].map((hold) => hold())].filter((h) => h !== undefined)
+    return held.length === 0 ? undefined : Math.min(...held)
   }
 
   /** Closes the log once what is open is kept; for the scope that opened it. */

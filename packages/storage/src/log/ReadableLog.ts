@@ -2,6 +2,7 @@ import type { Durability } from "@troupe/broker"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { BatchView } from "./BatchView.ts"
+import type { Compacted } from "./Compaction.ts"
 import type { LogCorrupt, LogError, LogFailed } from "./LogError.ts"
 import type { LogRecord } from "./LogRecord.ts"
 import type { RawLog } from "./RawLog.ts"
@@ -89,7 +90,7 @@ export interface WritableLog extends ReadableLog {
   readonly beginEpoch: (epoch: number) => void
   /** Ends all appending for good, because another writer has begun `epoch`: what is not acknowledged yet never will be. */
   readonly fence: (epoch: number) => void
-  /** Makes `retain` keep the segment with this sequence and all later ones; `undefined` holds nothing. Answers how to stop. */
+  /** Makes `retain` and `compact` leave the segment with this sequence and all later ones alone; `undefined` holds nothing. Answers how to stop. */
   readonly hold: (keepFrom: () => number | undefined) => () => void
   /** Answers when the record of this sequence holds the durability class; all who wait for one write or sync share it. */
   readonly durable: (sequence: number) => Effect.Effect<void, LogFailed>
@@ -104,6 +105,21 @@ export interface WritableLog extends ReadableLog {
     from: number,
     options?: { readonly maxBytes?: number; readonly filter?: SubjectFilter }
   ) => Stream.Stream<BatchView, LogError>
+  /**
+   * Takes records out of the middle: from here on no reader sees `first` to `last` (default: only `first`); sequences that
+   * are not there are passed over. `flush` says when that is kept. Their bytes go when half of their segment is deleted.
+   *
+   * Throws `RangeError` for what is no range, `LogFailed` when the log is poisoned or closed.
+   */
+  readonly deleteRecords: (first: number, last?: number) => void
+  /**
+   * Keeps the last record of each key in the full segments; records without a key all stay. Folding the records by key
+   * gives what it gave before, from `cleanBelow` on. Sequences stay as they are, with gaps; readers and followers go on.
+   *
+   * A tombstone stays `tombstoneMillis` after the compaction that removed what it deletes, so that every reader that is
+   * slower by no more than that hears of it.
+   */
+  readonly compact: (options?: CompactOptions) => Effect.Effect<Compacted, LogError>
   /** Ends the active segment, so that retention can remove it later. */
   readonly roll: Effect.Effect<void, LogFailed>
   /** Removes the oldest full segments that a bound lets go, after the archive hook had each. */
@@ -118,9 +134,19 @@ export interface RetentionBounds {
   readonly olderThanMillis?: number
   /** The log has more than this many bytes without it. */
   readonly maxBytes?: number
-  /** The log has at least this many records without it. */
+  /** The log has at least this many records without it; what was compacted away or deleted counts. */
   readonly maxRecords?: number
   /** The low-water mark of the slowest consumer: no segment with this sequence or a later one goes. */
+  readonly keepFrom?: number
+}
+
+/** How far compaction goes. */
+export interface CompactOptions {
+  /** How long a tombstone stays in the clean part; default a day. */
+  readonly tombstoneMillis?: number
+  /** Keys of the part not cleaned yet that are held in memory, about 24 bytes and the key each; default 1 048 576. The rest is for the next call. */
+  readonly keysMax?: number
+  /** No segment with this sequence or a later one is touched; default: only the last one stays. */
   readonly keepFrom?: number
 }
 
@@ -144,4 +170,14 @@ export interface SealedSegment {
 export interface ReadOnlyLog extends ReadableLog {
   /** The damage at which the readable part ends, when it does. */
   readonly damage: LogCorrupt | undefined
+  /**
+   * Takes in what the writer, in whatever process, has written, deleted, removed or compacted since; answers the new
+   * `endSequence`. What is written is seen, synced or not. Throws `LogCorrupt` and `LogFailed` as reads do.
+   */
+  readonly refresh: () => number
+  /** Batches from `from` on for ever, looking every `everyMillis` whether there are new ones: each sequence once, in order. */
+  readonly follow: (
+    from: number,
+    options: { readonly everyMillis: number; readonly maxBytes?: number; readonly filter?: SubjectFilter }
+  ) => Stream.Stream<BatchView, LogError>
 }

@@ -2,12 +2,14 @@ import type { FileSystem } from "../disk/FileSystem.ts"
 import { readFully, replaceFile } from "../disk/WholeFile.ts"
 import { encodeIndexFile } from "./IndexFile.ts"
 import type { LogCorrupt } from "./LogError.ts"
-import { cutName, inDirectory, indexName } from "./LogFiles.ts"
+import { cutName, inDirectory, indexName, stateName } from "./LogFiles.ts"
+import type { LogState } from "./LogState.ts"
+import type { Repaired } from "./Repair.ts"
 import type { Segment } from "./Segment.ts"
 import { segmentHeaderBytes } from "./SegmentHeader.ts"
 import { type Survey, surveyLog } from "./Survey.ts"
 
-/** What recovery changed when a log was opened. Nothing of it was acknowledged at class `disk`. */
+/** What recovery changed when a log was opened. But for `repaired` nothing of it was acknowledged at class `disk`. */
 export interface RecoveryReport {
   /** The end that was cut, if one was. */
   readonly cut:
@@ -21,13 +23,16 @@ export interface RecoveryReport {
         readonly copies: ReadonlyArray<string>
       }
     | undefined
-  /** Index files that were lost or damaged and were written anew. */
+  /** Index files that were lost or damaged, and the state file when it was: they were made anew from the segments. */
   readonly rebuiltIndexes: ReadonlyArray<string>
+  /** What `repair` did about damage; nothing when it was not asked to. */
+  readonly repaired: ReadonlyArray<Repaired>
 }
 
 /** A log as it is after recovery. */
 export interface Recovered {
   readonly segments: Array<Segment>
+  readonly state: LogState
   readonly report: RecoveryReport
 }
 
@@ -36,7 +41,12 @@ export interface Recovered {
  * what is kept, and writes missing indexes. Killed anywhere in the middle, the next run ends in the same state.
  * Throws `LogCorrupt` when synced bytes are damaged, and what the file system throws.
  */
-export const recoverLog = (fs: FileSystem, directory: string, indexSpacing: number): Recovered => {
+export const recoverLog = (
+  fs: FileSystem,
+  directory: string,
+  indexSpacing: number,
+  repaired: ReadonlyArray<Repaired> = []
+): Recovered => {
   const survey = surveyLog(fs, directory, indexSpacing)
   if (survey.stop?.decision === "refuse") throw survey.stop.damage
   for (const name of survey.leftovers) fs.remove(inDirectory(directory, name))
@@ -47,14 +57,19 @@ export const recoverLog = (fs: FileSystem, directory: string, indexSpacing: numb
     if (segment.sealed) continue
     // Read back is not synced: after a killed process all of it may still be in the page cache only.
     syncFile(fs, segment.path)
-    if (k === segments.length - 1) continue
+    if (k === segments.length - 1 && (segment.header.generation === 0 || !segment.isWhole)) continue
     const path = inDirectory(directory, indexName(segment.baseSequence))
     replaceFile(fs, path, encodeIndexFile(segment))
     segment.sealed = true
     if (survey.unindexed.includes(segment.baseSequence)) rebuiltIndexes.push(path)
   }
+  if (survey.lostState) {
+    const path = inDirectory(directory, stateName)
+    fs.remove(path)
+    rebuiltIndexes.push(path)
+  }
   fs.syncDirectory(directory)
-  return { segments, report: { cut, rebuiltIndexes } }
+  return { segments, state: survey.state, report: { cut, rebuiltIndexes, repaired } }
 }
 
 /** How far a log is good, without changing a byte of it: for readers in other processes and for a damaged log. */

@@ -5,9 +5,12 @@ import type { LogId } from "./LogId.ts"
 /** Bytes of the header every segment begins with. */
 export const segmentHeaderBytes = 64
 
-/** The version this code writes; another major is refused, an older minor is read. */
+/** The version of this code; another major is refused, an older minor is read. */
 export const formatMajor = 1
-export const formatMinor = 0
+export const formatMinor = 1
+
+/** The minor version a file is written as: what no compaction has rewritten is as it was in version 1.0. */
+export const minorOf = (generation: number): number => (generation === 0 ? 0 : formatMinor)
 
 /** The first eight bytes of a segment: `TROUPLOG`. */
 export const segmentMagic = Uint8Array.from([0x54, 0x52, 0x4f, 0x55, 0x50, 0x4c, 0x4f, 0x47])
@@ -24,7 +27,8 @@ export const segmentHeaderAt = {
   generation: 36,
   createdMs: 40,
   previousChain: 48,
-  reserved: 52,
+  rewrittenSpan: 52,
+  rewrittenTail: 56,
   headerCrc: 60
 } as const
 
@@ -39,6 +43,10 @@ export interface SegmentHeader {
   readonly createdMillis: number
   /** `headerCrc` of the last batch of the segment before; 0 in the first one. */
   readonly previousChain: number
+  /** Sequences that a rewritten segment covers; 0 in one that was never rewritten. */
+  readonly rewrittenSpan?: number
+  /** In a rewritten segment: the `headerCrc` that its last batch had before, which the next segment names; else 0. */
+  readonly rewrittenTail?: number
 }
 
 /** What was found where a segment header should be. */
@@ -54,7 +62,7 @@ export const encodeSegmentHeader = (header: SegmentHeader): Uint8Array => {
   const at = segmentHeaderAt
   bytes.set(segmentMagic, at.magic)
   view.setUint16(at.formatMajor, formatMajor, true)
-  view.setUint16(at.formatMinor, formatMinor, true)
+  view.setUint16(at.formatMinor, minorOf(header.generation), true)
   view.setUint32(at.logId, header.logId.low, true)
   view.setUint32(at.logId + 4, header.logId.high, true)
   writeU64(view, at.baseOffset, header.baseSequence)
@@ -62,6 +70,8 @@ export const encodeSegmentHeader = (header: SegmentHeader): Uint8Array => {
   view.setUint32(at.generation, header.generation, true)
   writeU64(view, at.createdMs, header.createdMillis)
   view.setUint32(at.previousChain, header.previousChain, true)
+  view.setUint32(at.rewrittenSpan, header.rewrittenSpan ?? 0, true)
+  view.setUint32(at.rewrittenTail, header.rewrittenTail ?? 0, true)
   view.setUint32(at.headerCrc, crc32c(bytes, 0, at.headerCrc), true)
   return bytes
 }
@@ -97,7 +107,9 @@ export const decodeSegmentHeader = (bytes: Uint8Array): SegmentHeaderResult => {
       epoch: view.getUint32(at.epoch, true),
       generation: view.getUint32(at.generation, true),
       createdMillis: readU64(view, at.createdMs),
-      previousChain: view.getUint32(at.previousChain, true)
+      previousChain: view.getUint32(at.previousChain, true),
+      rewrittenSpan: view.getUint32(at.rewrittenSpan, true),
+      rewrittenTail: view.getUint32(at.rewrittenTail, true)
     }
   }
 }

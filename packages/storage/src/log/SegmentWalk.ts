@@ -7,8 +7,10 @@ import {
   readBatchHeader
 } from "./BatchHeader.ts"
 import { learnSubjects, viewBatch } from "./BatchView.ts"
+import { eachDelete } from "./DeleteNote.ts"
 import type { FileWindow } from "./FileWindow.ts"
-import { isCheckpoint, namesSubjects, type Segment } from "./Segment.ts"
+import { deletesRecords, isCheckpoint, namesSubjects, type Segment } from "./Segment.ts"
+import { segmentHeaderBytes } from "./SegmentHeader.ts"
 
 /** Where and how a walk over a segment ended. */
 export type WalkEnd =
@@ -29,9 +31,14 @@ export type WalkEnd =
 
 /**
  * Takes in one good batch after the other from the present end of `segment`, checking both checksums, the chain and the
- * sequences, and says where it stopped: at `segment.size`.
+ * sequences, and says where it stopped: at `segment.size`. `onDelete` hears what its batches delete.
  */
-export const walkSegment = (segment: Segment, window: FileWindow, seed: number): WalkEnd => {
+export const walkSegment = (
+  segment: Segment,
+  window: FileWindow,
+  seed: number,
+  onDelete: (first: number, last: number) => void
+): WalkEnd => {
   while (segment.size < window.size) {
     const position = segment.size
     const head = window.locate(position, batchHeaderBytes)
@@ -72,6 +79,7 @@ export const walkSegment = (segment: Segment, window: FileWindow, seed: number):
     const batch = viewBatch(window.bytes, window.view, at, header, segment.subjects, 0)
     if (typeof batch === "string") return badBody(header, "a batch built as the format says", batch)
     if (namesSubjects(header)) learnSubjects(batch, header, segment.subjects)
+    if (deletesRecords(header)) eachDelete(batch, onDelete)
     if (!isControl(header))
       segment.subjects.note(
         batch.subjectIds ?? [],
@@ -81,6 +89,29 @@ export const walkSegment = (segment: Segment, window: FileWindow, seed: number):
     segment.note(header)
   }
   return { _tag: "Clean" }
+}
+
+/** Hears again what the batches of a segment with an index delete; false when one of its headers is damaged. */
+export const findDeletes = (
+  segment: Segment,
+  window: FileWindow,
+  seed: number,
+  onDelete: (first: number, last: number) => void
+): boolean => {
+  for (let position = segmentHeaderBytes; position < segment.size; ) {
+    const head = window.locate(position, batchHeaderBytes)
+    const header = head < 0 ? undefined : readBatchHeader(window.bytes, window.view, head, seed)
+    if (header === undefined) return false
+    if (deletesRecords(header)) {
+      const at = window.locate(position, header.length)
+      if (at < 0 || !isBodyValid(window.bytes, at, header)) return false
+      const batch = viewBatch(window.bytes, window.view, at, header, segment.subjects, 0)
+      if (typeof batch === "string") return false
+      eachDelete(batch, onDelete)
+    }
+    position += header.length
+  }
+  return true
 }
 
 /** What valid batches of this log there are after a bad place. */

@@ -1,5 +1,6 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
 import { readFully, readWhole } from "../disk/WholeFile.ts"
+import { markDeleted } from "./DeleteNote.ts"
 import { FileWindow } from "./FileWindow.ts"
 import { decodeIndexFile } from "./IndexFile.ts"
 import { LogCorrupt, LogUnsupported } from "./LogError.ts"
@@ -9,13 +10,15 @@ import {
   inDirectory,
   indexName,
   isLeftover,
-  segmentName
+  segmentName,
+  stateName
 } from "./LogFiles.ts"
 import { logIdSeed, logIdText } from "./LogId.ts"
+import { decodeLogState, type LogState, noState } from "./LogState.ts"
 import { type Decision, decide, type Finding } from "./RecoveryTable.ts"
 import { Segment } from "./Segment.ts"
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./SegmentHeader.ts"
-import { type LaterBatches, scanForBatches, type WalkEnd, walkSegment } from "./SegmentWalk.ts"
+import { findDeletes, type LaterBatches, scanForBatches, type WalkEnd, walkSegment } from "./SegmentWalk.ts"
 
 /** Where a survey found that the log does not go on as it should. */
 export interface Stop {
@@ -35,43 +38,88 @@ export interface Survey {
   readonly stop: Stop | undefined
   /** Index files that were missing or damaged, by their sequence. */
   readonly unindexed: ReadonlyArray<number>
-  /** Names of half-replaced files and of indexes without a segment. */
+  /** Names of half-replaced files, of indexes without a segment, and of segments that a rewritten one has taken in. */
   readonly leftovers: ReadonlyArray<string>
+  /** What is kept beside the segments; the deletes are in the segments. */
+  readonly state: LogState
+  /** True when the state file was damaged. */
+  readonly lostState: boolean
 }
 
-/** Reads a log's directory and decides by the recovery table how far it is good. Changes nothing; throws `LogError`. */
-export const surveyLog = (fs: FileSystem, directory: string, indexSpacing: number): Survey => {
+/**
+ * Reads a log's directory and decides by the recovery table how far it is good. Changes nothing; throws `LogError`.
+ * Without `readIndexes` every byte is looked at.
+ */
+export const surveyLog = (
+  fs: FileSystem,
+  directory: string,
+  indexSpacing: number,
+  readIndexes = true
+): Survey => {
   const names = fs.list(directory) ?? []
-  const bases = names
+  const named = names
     .map(baseOfSegmentName)
     .filter((base) => base !== undefined)
     .sort((a, b) => a - b)
-  const leftovers = names.filter((name) => {
-    const base = baseOfIndexName(name)
-    return isLeftover(name) || (base !== undefined && !bases.includes(base))
-  })
+  const bases: Array<number> = []
   const survey = { segments: [] as Array<Segment>, fileBytes: [] as Array<number> }
   const unindexed: Array<number> = []
   const heads: Array<SegmentHeader | LogCorrupt> = []
-  for (const base of bases) {
+  let coveredTo = 0
+  for (const base of named) {
+    // Compaction puts several segments into one, and a crash came before the others were removed.
+    if (base < coveredTo) continue
+    bases.push(base)
     const path = inDirectory(directory, segmentName(base))
-    const head = readHeader(fs, path, base, heads[0])
+    const head = readSegmentHeader(fs, path, base, heads[0])
     heads.push(head.header)
     survey.fileBytes.push(head.fileBytes)
-    if (head.header instanceof LogCorrupt) break
-    const sealed = readIndex(fs, directory, names, base, path, head.header)
-    const last = base === bases[bases.length - 1]
+    if (head.header instanceof LogCorrupt) {
+      bases.push(...named.filter((other) => other > base))
+      break
+    }
+    if (head.header.generation > 0) coveredTo = base + (head.header.rewrittenSpan ?? 0)
+    const sealed = readIndexes ? readIndex(fs, directory, names, base, path, head.header) : undefined
+    const last = base === named[named.length - 1]
     if (sealed === undefined && (!last || names.includes(indexName(base)))) unindexed.push(base)
     survey.segments.push(sealed ?? new Segment(path, head.header, indexSpacing))
   }
   const broken = heads[heads.length - 1]
   const headerDamage = broken instanceof LogCorrupt ? broken : undefined
   if (headerDamage !== undefined && survey.segments.length === 0) throw headerDamage
-  const stop = walkAll(fs, survey.segments, survey.fileBytes)
+  const leftovers = names.filter((name) => {
+    const base = baseOfIndexName(name) ?? baseOfSegmentName(name)
+    return isLeftover(name) || (base !== undefined && !bases.includes(base))
+  })
+  const deletes: Array<readonly [first: number, last: number]> = []
+  const stop = walkAll(fs, survey.segments, survey.fileBytes, (first, last) => deletes.push([first, last]))
+  const { lostState, state } = readState(fs, directory, names, survey.segments)
+  const kept = survey.segments.slice(0, stop?.keep)
+  for (const segment of kept) {
+    // What was walked has been heard.
+    if (!segment.sealed || !segment.hasDeletes || segment.baseSequence < state.appliedTo) continue
+    const found = withWindow(fs, segment, segment.size, (window) =>
+      findDeletes(segment, window, logIdSeed(segment.header.logId), (first, last) =>
+        deletes.push([first, last])
+      )
+    )
+    if (!found)
+      throw new LogCorrupt({
+        file: segment.path,
+        from: segmentHeaderBytes,
+        to: segment.size,
+        expected: "batches that say which records are deleted",
+        found: "another checksum"
+      })
+  }
+  for (const one of state.deleted) one.each((sequence) => markKept(kept, sequence, sequence))
+  for (const [first, last] of deletes) markKept(kept, first, last)
   return {
     ...survey,
     unindexed,
     leftovers,
+    state: { ...state, deleted: [] },
+    lostState,
     // A segment's header is synced before its name appears: damage to it is never a torn tail.
     stop:
       headerDamage === undefined || stop?.decision === "refuse"
@@ -80,7 +128,8 @@ export const surveyLog = (fs: FileSystem, directory: string, indexSpacing: numbe
   }
 }
 
-const readHeader = (
+/** The header of a segment's file and its size; `LogCorrupt` instead where it is damaged, or of another log than `first`. */
+export const readSegmentHeader = (
   fs: FileSystem,
   path: string,
   base: number,
@@ -110,6 +159,25 @@ const readHeader = (
   }
 }
 
+/** Marks what there is of a range: the deleted records may be gone from the old end, or from the cut one. */
+const markKept = (segments: ReadonlyArray<Segment>, first: number, last: number): void => {
+  const from = Math.max(first, segments[0]?.baseSequence ?? 0)
+  const to = Math.min(last, (segments[segments.length - 1]?.nextSequence ?? 0) - 1)
+  if (from <= to) markDeleted(segments, from, to)
+}
+
+const readState = (
+  fs: FileSystem,
+  directory: string,
+  names: ReadonlyArray<string>,
+  segments: ReadonlyArray<Segment>
+): { readonly state: LogState; readonly lostState: boolean } => {
+  const logId = segments[0]?.header.logId
+  if (!names.includes(stateName) || logId === undefined) return { state: noState, lostState: false }
+  const state = decodeLogState(readWhole(fs, inDirectory(directory, stateName)), logId)
+  return { state: state ?? noState, lostState: state === undefined }
+}
+
 const readIndex = (
   fs: FileSystem,
   directory: string,
@@ -125,7 +193,8 @@ const readIndex = (
 const walkAll = (
   fs: FileSystem,
   segments: ReadonlyArray<Segment>,
-  fileBytes: ReadonlyArray<number>
+  fileBytes: ReadonlyArray<number>,
+  onDelete: (first: number, last: number) => void
 ): Stop | undefined => {
   for (const [k, segment] of segments.entries()) {
     const previous = segments[k - 1]
@@ -136,7 +205,7 @@ const walkAll = (
         chain: "ok",
         body: "ok",
         expected: `batches up to sequence ${segment.baseSequence}, after batch ${segment.header.previousChain}`,
-        found: `the end at sequence ${previous.nextSequence}, after batch ${previous.tailChain}`,
+        found: `the end at sequence ${previous.nextSequence}, after batch ${previous.endChain}`,
         length: undefined
       })
     }
@@ -152,7 +221,7 @@ const walkAll = (
       return { decision: "refuse", keep: k, damage }
     }
     const end = withWindow(fs, segment, fileBytes[k] as number, (window) =>
-      walkSegment(segment, window, logIdSeed(segment.header.logId))
+      walkSegment(segment, window, logIdSeed(segment.header.logId), onDelete)
     )
     if (end._tag === "Unsupported") throw new LogUnsupported({ file: segment.path, version: end.version })
     if (end._tag === "Bad") return stopAt(fs, segments, fileBytes, k, end)
@@ -161,7 +230,7 @@ const walkAll = (
 }
 
 const follows = (previous: Segment, segment: Segment): boolean =>
-  segment.baseSequence === previous.nextSequence && segment.header.previousChain === previous.tailChain
+  segment.baseSequence === previous.nextSequence && segment.header.previousChain === previous.endChain
 
 const stopAt = (
   fs: FileSystem,
@@ -183,7 +252,8 @@ const stopAt = (
     header: end.header,
     chain: end.chain,
     body: end.body,
-    line: segments.slice(k).some((s) => s.sealed) ? "below" : "above",
+    // A rewritten segment was synced before its name appeared.
+    line: segments.slice(k).some((s) => s.sealed || s.header.generation > 0) ? "below" : "above",
     later: count === 0 ? "none" : later.some((l) => l.synced) ? "synced" : "unsynced"
   }
   const decision = decide(finding)

@@ -76,7 +76,7 @@ export const openManifest = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Manifest, LsmError, Scope.Scope> {
   const asError = (cause: unknown): LsmError => toLsmError("manifest", directory, cause)
   const log = yield* Effect.mapError(
-    Log.open({ directory, durability: "disk", batchBytes: 64 * 1024, batchRecords: 64 }),
+    Log.open({ directory, durability: "disk", batchBytes: 64 * 1024, batchRecords: 64, preallocateBytes: 0 }),
     asError
   )
   let state = yield* Log.attempt(() => fold(log)).pipe(

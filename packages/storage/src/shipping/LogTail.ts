@@ -1,6 +1,6 @@
 import type { FileSystem } from "../disk/FileSystem.ts"
 import { readFully, replaceFile } from "../disk/WholeFile.ts"
-import { cutName, inDirectory, indexName } from "../log/LogFiles.ts"
+import { cutName, inDirectory, indexName, stateName } from "../log/LogFiles.ts"
 import type { LogPoint } from "../log/LogPoint.ts"
 import type { Segment } from "../log/Segment.ts"
 import { segmentHeaderBytes } from "../log/SegmentHeader.ts"
@@ -30,6 +30,7 @@ export const cutAfter = (
   const copies: Array<string> = []
   let bytes = 0
   const last = segments[segments.length - 1]
+  forgetState(fs, directory)
   for (let k = segments.length - 1; k >= 0; k--) {
     const segment = segments[k] as Segment
     if (segment.baseSequence < point.segment) break
@@ -64,11 +65,19 @@ export const keepAndCut = (fs: FileSystem, directory: string, segment: Segment):
 
 /** Removes whole segments, oldest first, so that what a crash leaves has no hole. Throws what the disk throws. */
 export const removeAll = (fs: FileSystem, directory: string, segments: ReadonlyArray<Segment>): void => {
+  forgetState(fs, directory)
   for (const segment of segments) {
     fs.remove(segment.path)
     removeIndex(fs, directory, segment)
     fs.syncDirectory(directory)
   }
+}
+
+/** What is kept beside the segments may tell of what is cut; the segments tell the rest again. */
+const forgetState = (fs: FileSystem, directory: string): void => {
+  if (!(fs.list(directory) ?? []).includes(stateName)) return
+  fs.remove(inDirectory(directory, stateName))
+  fs.syncDirectory(directory)
 }
 
 const removeIndex = (fs: FileSystem, directory: string, segment: Segment): void => {

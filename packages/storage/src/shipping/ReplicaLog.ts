@@ -10,6 +10,7 @@ import {
   readBatchHeader
 } from "../log/BatchHeader.ts"
 import { type BatchView, learnSubjects, viewBatch } from "../log/BatchView.ts"
+import { eachDelete, markDeleted } from "../log/DeleteNote.ts"
 import { encodeIndexFile } from "../log/IndexFile.ts"
 import { LogCorrupt } from "../log/LogError.ts"
 import { inDirectory, indexName, segmentName } from "../log/LogFiles.ts"
@@ -17,7 +18,7 @@ import { type LogId, logIdSeed } from "../log/LogId.ts"
 import { endOf, type LogPoint } from "../log/LogPoint.ts"
 import { LogReader } from "../log/LogReader.ts"
 import { recoverLog, surveyReadable } from "../log/Recovery.ts"
-import { namesSubjects, Segment } from "../log/Segment.ts"
+import { deletesRecords, namesSubjects, Segment } from "../log/Segment.ts"
 import { decodeSegmentHeader, segmentHeaderBytes } from "../log/SegmentHeader.ts"
 import type { EpochStart } from "./EpochTable.ts"
 import type { Place } from "./Frame.ts"
@@ -251,7 +252,7 @@ export class ReplicaLog {
     const last = this.segments[this.segments.length - 1]
     if (last !== undefined) {
       const continues =
-        header.previousChain === last.tailChain &&
+        header.previousChain === last.endChain &&
         header.epoch >= last.lastEpoch &&
         logIdSeed(header.logId) === this.seed
       if (!continues)
@@ -326,6 +327,8 @@ export class ReplicaLog {
       const batch = viewBatch(bytes, view, at, header, segment.subjects, 0)
       if (typeof batch !== "string") {
         if (namesSubjects(header)) learnSubjects(batch, header, segment.subjects)
+        else if (deletesRecords(header))
+          eachDelete(batch, (first, last) => markDeleted(this.segments, first, last))
         else if (!isControl(header) && batch.subjectIds !== undefined)
           segment.subjects.note(batch.subjectIds, batch.count, segment.size)
       }

@@ -16,7 +16,8 @@ import { baseOfSegmentName, inDirectory, segmentName } from "../log/LogFiles.ts"
 import { type LogId, logIdSeed } from "../log/LogId.ts"
 import type { LogRecord } from "../log/LogRecord.ts"
 import { namesSubjects } from "../log/Segment.ts"
-import { decodeSegmentHeader, segmentHeaderBytes } from "../log/SegmentHeader.ts"
+import { decodeSegmentHeader, encodeSegmentHeader, segmentHeaderBytes } from "../log/SegmentHeader.ts"
+import { squeezeBatch } from "../log/SqueezedBatch.ts"
 import { SubjectDictionary } from "../log/SubjectDictionary.ts"
 import { ArchiveGap, ShippingError, StoreFailed } from "./ShippingError.ts"
 
@@ -170,17 +171,24 @@ const copyUpTo = (
         `after sequence ${sequence - 1} comes ${source.path}: a segment between is missing, or was cut`
       )
     }
-    const walked = walkUpTo(
-      content,
-      logIdSeed(logId),
-      { sequence, chain, epoch: Math.max(epoch, header.epoch) },
-      to
-    )
+    const isRewritten = header.generation > 0
+    const begin = { sequence, chain: header.previousChain, epoch: Math.max(epoch, header.epoch) }
+    const walked = walkUpTo(content, logIdSeed(logId), begin, to, isRewritten)
     ;({ sequence, chain, epoch } = walked)
     files++
     copiedBytes += walked.end
-    unread = source.bytes - walked.end
-    replaceFile(fs, inDirectory(into, segmentName(source.base)), content.subarray(0, walked.end))
+    // Zeroes that a file has ahead are nothing that was not read.
+    unread = content.subarray(walked.end).some((byte) => byte !== 0) ? source.bytes - walked.end : 0
+    let kept: Uint8Array = content.subarray(0, walked.end)
+    if (isRewritten) {
+      // What is covered may end earlier now; a whole one goes on as what it was before.
+      const isWhole = sequence === header.baseSequence + (header.rewrittenSpan ?? 0)
+      if (isWhole && walked.tail.length === 0) chain = header.rewrittenTail ?? 0
+      kept = new Uint8Array(Buffer.concat([kept, walked.tail]))
+      const span = sequence - header.baseSequence
+      kept.set(encodeSegmentHeader({ ...header, rewrittenSpan: span, rewrittenTail: chain }))
+    }
+    replaceFile(fs, inDirectory(into, segmentName(source.base)), kept)
     if (walked.stopped !== "end") {
       const divided = walked.stopped === "divided" ? walked.part : undefined
       return { sequence, epoch, files, bytes: copiedBytes, unreadBytes: 0, divided }
@@ -197,14 +205,19 @@ interface Walked {
   /** The bytes ended, the next batch is all past the point, or a part of it is. */
   readonly stopped: "end" | "past" | "divided"
   readonly part: ReadonlyArray<LogRecord>
+  /** The batch that covers a part of a divided one, in a segment where sequences are missing. */
+  readonly tail: Uint8Array
 }
+
+const nothing = new Uint8Array(0)
 
 /** Walks the good batches of a segment up to the point. A bad batch ends it, as a torn tail does. */
 const walkUpTo = (
   content: Uint8Array,
   seed: number,
   begin: { readonly sequence: number; readonly chain: number; readonly epoch: number },
-  to: RestoreOptions["to"]
+  to: RestoreOptions["to"],
+  isRewritten: boolean
 ): Walked => {
   const view = new DataView(content.buffer, content.byteOffset, content.length)
   let { sequence, chain, epoch } = begin
@@ -216,7 +229,8 @@ const walkUpTo = (
     chain,
     epoch,
     stopped,
-    part
+    part,
+    tail: nothing
   })
   while (at + batchHeaderBytes <= content.length) {
     const header = readBatchHeader(content, view, at, seed)
@@ -230,6 +244,10 @@ const walkUpTo = (
     if (typeof batch === "string") return done("end")
     if (namesSubjects(header)) learnSubjects(batch, header, subjects)
     const side = sideOf(header, to)
+    if (side === "divided" && isRewritten) {
+      const part = divide(batch, header, subjects, to, seed)
+      return { ...done("past"), sequence: part.sequence, chain: part.chain, tail: part.bytes }
+    }
     if (side !== "before") return done(side, side === "divided" ? partOf(batch, to) : [])
     at += header.length
     sequence = header.baseSequence + header.span
@@ -237,6 +255,25 @@ const walkUpTo = (
     epoch = Math.max(epoch, header.epoch)
   }
   return done("end")
+}
+
+/** The part of a batch with missing sequences that comes before the point, as a batch that covers just that. */
+const divide = (
+  batch: BatchView,
+  header: BatchHeader,
+  subjects: SubjectDictionary,
+  to: RestoreOptions["to"],
+  seed: number
+): { readonly bytes: Uint8Array; readonly sequence: number; readonly chain: number } => {
+  const rows = partOf(batch, to).length
+  const end = "sequence" in to ? to.sequence + 1 : batch.sequence(rows)
+  const part = squeezeBatch(batch, header, subjects, 0, (sequence) => sequence >= end, {
+    seed,
+    span: end - header.baseSequence
+  })
+  if (typeof part === "string") throw new Error(part)
+  const view = new DataView(part.bytes.buffer, part.bytes.byteOffset, part.bytes.length)
+  return { bytes: part.bytes, sequence: end, chain: view.getUint32(0, true) }
 }
 
 const sideOf = (header: BatchHeader, to: RestoreOptions["to"]): "before" | "past" | "divided" => {

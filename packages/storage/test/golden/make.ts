@@ -1,10 +1,15 @@
-// Writes the golden files of the version the code has now. Run it once, when a version is new:
-//   node --conditions=@troupe/source test/golden/make.ts
+// Writes the golden files of the present format version: node --conditions=@troupe/source test/golden/make.ts
 import { mkdirSync, writeFileSync } from "node:fs"
 import { basename } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
 import { formatMajor, formatMinor } from "../../src/log/SegmentHeader.ts"
-import { writeGoldenLog } from "./golden-log.ts"
+import { writeCompactedGoldenLog, writeGoldenLog } from "./golden-log.ts"
 
-const folder = new URL(`./version-${formatMajor}.${formatMinor}/`, import.meta.url)
+const folder = fileURLToPath(new URL(`version-${formatMajor}.${formatMinor}/`, import.meta.url))
 mkdirSync(folder, { recursive: true })
-for (const [path, bytes] of writeGoldenLog()) writeFileSync(new URL(basename(path), folder), bytes)
+const files = await Effect.runPromise(
+  Effect.provide(Effect.scoped(writeCompactedGoldenLog(writeGoldenLog())), TestClock.layer())
+)
+for (const [path, bytes] of files) writeFileSync(`${folder}${basename(path)}`, bytes)

@@ -6,6 +6,7 @@ import { FileSystem } from "../../src/disk/FileSystem.ts"
 import { SimFs } from "../../src/disk/SimFs.ts"
 import { Log } from "../../src/log.ts"
 import { Ack, inProcess, Primary, promote, Replica } from "../../src/shipping.ts"
+import { writtenOf } from "../sim-log.ts"
 
 const record = (n: number) => ({
   value: new TextEncoder().encode(`value ${n}`),
@@ -18,7 +19,10 @@ const filesOf = (fs: SimFs, directory: string): Record<string, string> =>
   Object.fromEntries(
     [...fs.files()]
       .filter(([path]) => path.startsWith(`${directory}/`) && /\.(log|idx)$/.test(path))
-      .map(([path, bytes]) => [path.slice(directory.length + 1), Buffer.from(bytes).toString("hex")])
+      .map(([path, bytes]) => [
+        path.slice(directory.length + 1),
+        Buffer.from(writtenOf(bytes)).toString("hex")
+      ])
   )
 
 describe("following a primary", () => {

@@ -8,6 +8,7 @@ import { count, firstSeed } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
 import { seeded } from "../../src/disk/SimFs.ts"
 import { Ack, overMessages, Primary, promote, Replica } from "../../src/shipping.ts"
+import { writtenOf } from "../sim-log.ts"
 
 const text = new TextDecoder()
 
@@ -52,7 +53,7 @@ const segments = (directory: string): Record<string, string> =>
       .map((name) => [
         name,
         createHash("sha256")
-          .update(readFileSync(join(directory, name)))
+          .update(writtenOf(readFileSync(join(directory, name))))
           .digest("hex")
       ])
   )

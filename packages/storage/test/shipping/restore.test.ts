@@ -77,6 +77,60 @@ describe("restore to a point in time from archived segments", () => {
       })
   )
 
+  it.effect("of a compacted log: what compaction left up to the sequence, each record with its own", () =>
+    Effect.gen(function* () {
+      for (let seed = firstSeed(); seed < firstSeed() + count({ quick: 5, long: 100 }); seed++) {
+        const fs = new SimFs(seed)
+        const random = seeded(seed)
+        yield* Effect.gen(function* () {
+          const archive = yield* Archive.toDirectory("/archive")
+          const live = { directory: "/live", durability: "disk", segmentBytes: 1500, archive } as const
+          const deleted = new Set<number>()
+          const left = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const log = yield* Log.open(live)
+              for (let n = 1; n <= 150; n++) {
+                log.append(recordOf(n))
+                if (random() < 0.3) yield* log.flush
+                if (random() < 0.1 && n > 5) {
+                  deleted.add(n - 5)
+                  log.deleteRecords(n - 5)
+                }
+                if (n === 60 || n === 120) yield* log.compact()
+              }
+              yield* log.flush
+              const lines = linesIn(log)
+              yield* log.retain({ below: 70 })
+              return lines
+            })
+          )
+          assert.isBelow(left.size, 130)
+          for (let i = 0; i < 8; i++) {
+            const sequence = 1 + Math.floor(random() * 150)
+            const into = `/restored/${i}`
+            const expected = [...left].filter(([n]) => n <= sequence)
+            const check = (log: Pick<Log, "endSequence"> & Parameters<typeof linesIn>[0]) => {
+              assert.strictEqual(log.endSequence, sequence + 1, `TROUPE_SEED=${seed}`)
+              // What was deleted later than that is still there.
+              const found = [...linesIn(log)].filter(([n]) => !deleted.has(n) || n < sequence - 5)
+              assert.deepStrictEqual(
+                found,
+                expected.filter(([n]) => !deleted.has(n) || n < sequence - 5),
+                `TROUPE_SEED=${seed}, to ${sequence}`
+              )
+            }
+            yield* Effect.scoped(
+              Effect.map(restore({ from: ["/archive", "/live"], into, to: { sequence } }), ({ log }) =>
+                check(log)
+              )
+            )
+            yield* Effect.scoped(Effect.map(Log.open({ directory: into, durability: "disk" }), check))
+          }
+        }).pipe(Effect.provideService(FileSystem, fs))
+      }
+    })
+  )
+
   it.effect("to a moment: no record with a later time; a database leaves a divided batch out", () => {
     const fs = new SimFs(9)
     return Effect.gen(function* () {

@@ -8,6 +8,7 @@ import { FileSystem } from "../../src/disk/FileSystem.ts"
 import { SimFs, seeded } from "../../src/disk/SimFs.ts"
 import { Log, type LogRecord } from "../../src/log.ts"
 import { Ack, inProcess, Primary, promote, Replica, type Transport } from "../../src/shipping.ts"
+import { writtenOf } from "../sim-log.ts"
 
 /** What the network does to frames; 0 does nothing. */
 export interface Rates {
@@ -68,6 +69,10 @@ const slow = (
     later(1 + Math.floor(random() * 150), () => fs.releaseSync())
   },
   syncDirectory: (path) => fs.syncDirectory(path),
+  syncDirectoryLater: (path, done) => {
+    fs.syncDirectoryLater(path, done)
+    later(1 + Math.floor(random() * 150), () => fs.releaseSync())
+  },
   rename: (from, to) => fs.rename(from, to),
   remove: (path) => fs.remove(path)
 })
@@ -343,7 +348,9 @@ export class Cluster {
 
   /** The files of a machine's log: segments and indexes. */
   files(node: Node): Map<string, Uint8Array> {
-    return new Map([...node.fs.files()].filter(([path]) => /\.log$/.test(path)))
+    return new Map(
+      [...node.fs.files()].flatMap(([path, bytes]) => (/\.log$/.test(path) ? [[path, writtenOf(bytes)]] : []))
+    )
   }
 
   stopAll() {
