@@ -31,10 +31,11 @@ export type {
   AppendRequest,
   ReadFrom,
   ReadOptions,
+  ScheduledAppend,
   Topic,
   TopicInfo,
   TopicLimits,
   TopicSpec
 } from "./Topic.ts"
-export type { Headers, TopicRecord } from "./TopicRecord.ts"
+export type { Headers, RecordSchedule, TopicRecord } from "./TopicRecord.ts"
 export * as TypedTopic from "./TypedTopic.ts"

@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { Broker } from "../src/Broker.ts"
 import { layerMemory } from "../src/MemoryBroker.ts"
 import type { Delivery, Subscription } from "../src/Subscription.ts"
-import type { AppendRequest, ReadOptions, Topic, TopicSpec } from "../src/Topic.ts"
+import type { AppendRequest, ReadOptions, ScheduledAppend, Topic, TopicSpec } from "../src/Topic.ts"
 
 interface Mutant {
   readonly breaks: string
@@ -27,6 +27,12 @@ const without = <K extends keyof AppendRequest>(...keys: ReadonlyArray<K>) => {
     appendAll: (requests) => topic.appendAll(requests.map(strip))
   })
 }
+
+const scheduling =
+  (change: (request: ScheduledAppend) => Partial<ScheduledAppend>) =>
+  (topic: Topic): Partial<Topic> => ({
+    appendAt: (request) => topic.appendAt({ ...request, ...change(request) })
+  })
 
 const reading =
   (change: (options: ReadOptions) => ReadOptions) =>
@@ -83,6 +89,45 @@ const mutants: ReadonlyArray<Mutant> = [
         Effect.forEach(requests, (request) =>
           Effect.map(Effect.andThen(Effect.yieldNow, topic.append(request)), (a) => a.sequence)
         )
+    })
+  },
+  {
+    breaks: "what is for later comes early",
+    tests: ["at-1", "at-2", "at-3"],
+    topic: scheduling((request) => ({ atMillis: request.atMillis - 100 }))
+  },
+  {
+    breaks: "what is for later comes too late",
+    tests: ["at-1", "at-2", "at-5"],
+    topic: scheduling((request) => ({ atMillis: Math.max(request.atMillis, Date.now()) + 700 }))
+  },
+  {
+    breaks: "what is for later is not replaced",
+    tests: ["at-3"],
+    topic: scheduling(() => ({ schedule: `later.${crypto.randomUUID()}` }))
+  },
+  {
+    breaks: "an appendAt ignores its id and its expectation",
+    tests: ["at-3", "at-6"],
+    topic: (topic) => ({
+      appendAt: ({ expectLast: _, messageId: __, ...request }) => topic.appendAt(request)
+    })
+  },
+  {
+    breaks: "the ttl of what is for later is ignored",
+    tests: ["at-8"],
+    topic: (topic) => ({ appendAt: ({ ttl: _, ...request }) => topic.appendAt(request) })
+  },
+  {
+    breaks: "nothing can be cancelled",
+    tests: ["at-4"],
+    topic: () => ({ cancelAt: () => Effect.succeed(true) })
+  },
+  {
+    breaks: "cancelling removes any record",
+    tests: ["at-4"],
+    topic: (topic) => ({
+      cancelAt: (schedule) => Effect.map(topic.purge({ filter: schedule }), (removed) => removed > 0)
     })
   },
   {

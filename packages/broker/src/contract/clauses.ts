@@ -216,7 +216,21 @@ export const clauses: ReadonlyArray<Clause> = [
     "Ownership: claim, lease, epoch, fenced append, partitioned consumption",
     "not in the port yet; what it stands on is (fence-1, append-all-9, kv-13)"
   ),
-  notYet("Time: `appendAt`, replaceable, cancellable, surviving a restart", "not in the port yet")
+  covered("Time: `appendAt` is never early, and late by at most 250 ms", "at-1", "at-2", "at-5"),
+  covered(
+    "Time: a waiting record is a record on a subject of its own; it is replaceable and cancellable",
+    "at-1",
+    "at-3",
+    "at-4"
+  ),
+  covered(
+    "Time: ids and expectations of `appendAt`; what is rejected; ttl and limits",
+    "at-6",
+    "at-7",
+    "at-8",
+    "at-9"
+  ),
+  covered("Time: `appendAt` survives a restart", "restart-8")
 ]
 
 /** The clauses that nothing tests yet, one a line. */

@@ -15,6 +15,7 @@ import { keyValue, keyValueRestart } from "./keyValue.ts"
 import { limits } from "./limits.ts"
 import { read, readBounce } from "./read.ts"
 import { reader, readerRestart } from "./reader.ts"
+import { schedule, scheduleRestart } from "./schedule.ts"
 import { subscription } from "./subscription.ts"
 import { topic } from "./topic.ts"
 
@@ -57,6 +58,7 @@ export const tests: ReadonlyArray<ContractTest> = [
   ...delivery,
   ...reader,
   ...consumer,
+  ...schedule,
   ...subscription,
   ...read,
   ...append,
@@ -68,7 +70,8 @@ export const tests: ReadonlyArray<ContractTest> = [
 export const restartTests: ReadonlyArray<RestartTest> = [
   ...appendRestart,
   ...readerRestart,
-  ...keyValueRestart
+  ...keyValueRestart,
+  ...scheduleRestart
 ]
 
 /** Tests that restart the server under a client. */
