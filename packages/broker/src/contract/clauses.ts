@@ -212,10 +212,27 @@ export const clauses: ReadonlyArray<Clause> = [
     "consumer-3",
     "consumer-4"
   ),
-  notYet(
-    "Ownership: claim, lease, epoch, fenced append, partitioned consumption",
-    "not in the port yet; what it stands on is (fence-1, append-all-9, kv-13)"
+  covered(
+    "Ownership: a claim record in the topic whose sequence is the epoch; scope-bound",
+    "own-1",
+    "own-4",
+    "own-10",
+    "restart-9"
   ),
+  covered(
+    "Ownership: after a new claim every append of the old owner is rejected",
+    "own-2",
+    "own-3",
+    "restart-9"
+  ),
+  covered(
+    "Ownership: a lease of at least 15 s, renewed by compare-and-set, lost at the first conflict",
+    "own-5",
+    "own-6",
+    "own-9"
+  ),
+  covered("Ownership: owned appends share a group a partition in flight", "own-7", "own-8"),
+  covered("Partitioned consumption: order per key, parallel partitions, rebalance", "part-1", "part-2"),
   covered("Time: `appendAt` is never early, and late by at most 250 ms", "at-1", "at-2", "at-5"),
   covered(
     "Time: a waiting record is a record on a subject of its own; it is replaceable and cancellable",

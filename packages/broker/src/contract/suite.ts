@@ -13,6 +13,8 @@ import { consumer } from "./consumer.ts"
 import { delivery } from "./delivery.ts"
 import { keyValue, keyValueRestart } from "./keyValue.ts"
 import { limits } from "./limits.ts"
+import { ownership, ownershipRestart } from "./ownership.ts"
+import { partitioned } from "./partitions.ts"
 import { read, readBounce } from "./read.ts"
 import { reader, readerRestart } from "./reader.ts"
 import { schedule, scheduleRestart } from "./schedule.ts"
@@ -53,6 +55,8 @@ export interface SuiteOptions {
 
 /** Tests on one running backend; those that wait longest first, so that they run beside the rest. */
 export const tests: ReadonlyArray<ContractTest> = [
+  ...partitioned.toReversed(),
+  ...ownership,
   ...limits,
   ...keyValue.toReversed(),
   ...delivery,
@@ -71,7 +75,8 @@ export const restartTests: ReadonlyArray<RestartTest> = [
   ...appendRestart,
   ...readerRestart,
   ...keyValueRestart,
-  ...scheduleRestart
+  ...scheduleRestart,
+  ...ownershipRestart
 ]
 
 /** Tests that restart the server under a client. */
