@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { asking, changing, isAbsent } from "./ApiFailure.ts"
+import { asking, changing, isAbsent, unread } from "./ApiFailure.ts"
 import { ConnectError, InvalidOptions } from "./ConnectError.ts"
 import { type Connection, type ConnectOptions, type Credentials, open, type Tls } from "./Connection.ts"
 import { JetStreamTopic } from "./JetStreamTopic.ts"
@@ -28,11 +28,22 @@ export interface Options extends ConnectOptions {
   readonly prefix?: string
 }
 
+/**
+ * The stream, if it is there. One that a cluster is just making has no leader yet, and nobody answers for it: asked again
+ * after a second, not after the client's five.
+ */
 const existing = (connection: Connection, stream: string, operation: string) =>
   asking(operation, () =>
     connection.manager.streams.info(stream).catch((cause) => {
       if (isAbsent(cause)) return undefined
       throw cause
+    })
+  ).pipe(
+    Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.fail(unread(operation)) }),
+    Effect.retry({
+      times: 4,
+      while: (failure) => failure.isTransient,
+      schedule: Schedule.spaced("100 millis")
     })
   )
 

@@ -142,7 +142,11 @@ export const make = <Lost>(fence: Fence<Lost>) =>
             let at = 0
             return Effect.forEach(
               group,
-              ({ answer, records }) => Deferred.succeed(answer, sequences.slice(at, (at += records.length))),
+              ({ answer, records }) => {
+                const first = at
+                at += records.length
+                return Deferred.succeed(answer, sequences.slice(first, at))
+              },
               { discard: true }
             )
           }

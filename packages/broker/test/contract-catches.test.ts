@@ -59,18 +59,22 @@ const delivering = (change: (delivery: Delivery) => Partial<Delivery>) =>
 const mutants: ReadonlyArray<Mutant> = [
   {
     breaks: "expectLast is ignored",
-    tests: ["expect-1", "expect-2", "expect-3", "append-all-4", "kv-3"],
+    tests: ["expect-1", "expect-2", "expect-3", "append-all-4", "kv-3", "own-3"],
     topic: without("expectLast")
   },
-  { breaks: "expectLastOn is ignored", tests: ["fence-1", "append-all-9"], topic: without("expectLastOn") },
+  {
+    breaks: "expectLastOn is ignored",
+    tests: ["fence-1", "append-all-9", "own-2"],
+    topic: without("expectLastOn")
+  },
   {
     breaks: "ids are ignored",
     tests: ["dedupe-1", "dedupe-3", "append-all-6", "append-all-7"],
     topic: without("messageId")
   },
   { breaks: "headers are lost", tests: ["append-1", "kv-4"], topic: without("headers") },
-  { breaks: "roll-ups are appends", tests: ["rollup-1", "kv-4"], topic: without("rollup") },
-  { breaks: "a ttl is ignored", tests: ["limits-2", "kv-12"], topic: without("ttl") },
+  { breaks: "roll-ups are appends", tests: ["rollup-1", "kv-4", "own-1"], topic: without("rollup") },
+  { breaks: "a ttl is ignored", tests: ["limits-2", "kv-12", "own-5"], topic: without("ttl") },
   {
     breaks: "the expectation is checked before the id",
     tests: ["dedupe-2"],
@@ -196,7 +200,7 @@ const mutants: ReadonlyArray<Mutant> = [
   },
   {
     breaks: "maxAckPending is ignored",
-    tests: ["delivery-11", "reader-4", "subscription-5"],
+    tests: ["delivery-11", "reader-4", "subscription-5", "part-1"],
     topic: (topic) => ({
       subscription: ({ maxAckPending: _, ...spec }) =>
         Effect.map(topic.subscription(spec), (s) => ({
