@@ -64,7 +64,8 @@ export class Feed {
     })
     this.unlisten = connection.link.listen({
       up: () => this.begin(),
-      down: () => (this.isBounded ? this.fail(unread(this.operation)) : this.leave())
+      down: () => (this.isBounded ? this.fail(unread(this.operation)) : this.leave()),
+      closed: () => this.fail(unread(this.operation))
     })
     this.begin()
   }
@@ -227,7 +228,11 @@ export const feed = (
   Stream.unwrap(
     Effect.map(
       Effect.acquireRelease(
-        Effect.sync(() => new Feed(connection, place, options)),
+        Effect.suspend(() =>
+          connection.nats.isClosed()
+            ? Effect.fail(unread(`read ${place.topic}`))
+            : Effect.succeed(new Feed(connection, place, options))
+        ),
         (opened) => Effect.promise(() => opened.close())
       ),
       (opened) => Stream.fromPull(Effect.succeed(pull(opened)))

@@ -262,5 +262,21 @@ export const subscription: ReadonlyArray<ContractTest> = [
       }
       yield* failsWith(topic.subscription({ name: "a.b" }), "Rejected")
     })
+  ),
+
+  test("subscription-13", "it can be changed by its name, whatever specification it has", () =>
+    Effect.gen(function* () {
+      const topic = yield* newTopic()
+      yield* fill(topic, 3)
+      const subscription = yield* topic.subscription({ name: "s", maxAckPending: 1, paused: true })
+      const reader = yield* subscription.reader({ prefetch: 10 })
+      yield* topic.updateSubscription("s", { maxAckPending: 2, paused: false })
+      assert.deepStrictEqual(sequencesOf(yield* takeMany(reader, 2)), [1, 2])
+      yield* nothingWithin(reader, 200)
+      yield* topic.subscription({ name: "s", maxAckPending: 2 })
+      const reason = yield* failsWith(topic.updateSubscription("t", { maxDeliver: 2 }), "NotFound")
+      assert.strictEqual(reason.what, "subscription")
+      yield* failsWith(topic.updateSubscription("s", { maxDeliver: 0 }), "Rejected")
+    })
   )
 ]

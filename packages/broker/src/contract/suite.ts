@@ -11,6 +11,7 @@ import type { BounceTest, ContractTest, RestartTest, Session } from "./ContractT
 import { uncovered } from "./clauses.ts"
 import { consumer } from "./consumer.ts"
 import { delivery } from "./delivery.ts"
+import { faults, faultsRestart } from "./faults.ts"
 import { keyValue, keyValueRestart } from "./keyValue.ts"
 import { limits } from "./limits.ts"
 import { ownership, ownershipRestart } from "./ownership.ts"
@@ -63,6 +64,7 @@ export const tests: ReadonlyArray<ContractTest> = [
   ...reader,
   ...consumer,
   ...schedule,
+  ...faults,
   ...subscription,
   ...read,
   ...append,
@@ -76,7 +78,8 @@ export const restartTests: ReadonlyArray<RestartTest> = [
   ...readerRestart,
   ...keyValueRestart,
   ...scheduleRestart,
-  ...ownershipRestart
+  ...ownershipRestart,
+  ...faultsRestart
 ]
 
 /** Tests that restart the server under a client. */
