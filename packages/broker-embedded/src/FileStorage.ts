@@ -73,9 +73,11 @@ export const makeFileStorage = (options: {
   readonly directory: string
   readonly durability: Exclude<Durability, "memory">
   readonly segmentBytes: number
+  /** Entries of a subscription's log after which it is written anew; default 50 000. */
+  readonly compactAfter?: number
 }): Effect.Effect<LocalStorage, BrokerError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { directory, durability, segmentBytes } = options
+    const { compactAfter, directory, durability, segmentBytes } = options
     const scope = yield* Effect.scope
     // Whoever opens a topic first may end long before the topic: its actors must live where the storage does, not in that one's actor system.
     const here = Effect.setContext(yield* Effect.context<never>())
@@ -126,7 +128,7 @@ export const makeFileStorage = (options: {
         Effect.gen(function* () {
           const own = yield* Scope.fork(topicScope)
           const opened = yield* Scope.provide(
-            openSubscription({ directory: path.join(home, name), name, durability }),
+            openSubscription({ directory: path.join(home, name), name, durability, compactAfter }),
             own
           )
           open.set(name, own)

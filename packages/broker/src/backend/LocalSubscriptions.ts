@@ -17,7 +17,7 @@ export interface LocalSubscriptions {
   readonly open: (spec: SubscriptionSpec) => Effect.Effect<Subscription, BrokerError>
   readonly update: Topic["updateSubscription"]
   readonly remove: (name: string) => Effect.Effect<void, BrokerError>
-  readonly infos: () => ReadonlyArray<SubscriptionInfo>
+  readonly infos: Effect.Effect<ReadonlyArray<SubscriptionInfo>, BrokerError>
   readonly close: () => void
 }
 
@@ -88,6 +88,13 @@ export const makeLocalSubscriptions = (
     engine.close(true)
   })
 
+  /** What is reported as skipped stays reported, so it is kept before it is told. */
+  const infoOf = (engine: SubscriptionEngine): Effect.Effect<SubscriptionInfo, BrokerError> =>
+    Effect.suspend(() => {
+      const info = engine.info()
+      return info.exhausted.length === 0 ? Effect.succeed(info) : Effect.as(engine.flush, info)
+    })
+
   const update = (engine: SubscriptionEngine, change: Parameters<Subscription["update"]>[0]) =>
     Effect.flatMap(updateSubscriptionSpec(engine.state.settings, change, topicName), (settings) => {
       engine.update(settings)
@@ -127,7 +134,7 @@ export const makeLocalSubscriptions = (
               )
             )
           : Effect.fail(rejectedError("argument", operation, `A prefetch is at least 1, not ${prefetch}.`)),
-      info: usable(Effect.sync(() => engine.info())),
+      info: usable(infoOf(engine)),
       update: (change) => usable(update(engine, change)),
       reset: (position) =>
         usable(
@@ -145,8 +152,11 @@ export const makeLocalSubscriptions = (
     open: (spec) => oneAtATime.withPermits(1)(open(spec)),
     update: (name, change) => oneAtATime.withPermits(1)(updateByName(name, change)),
     remove: (name) => oneAtATime.withPermits(1)(remove(name)),
-    infos: () =>
-      Array.from(engines.values(), (engine) => engine.info()).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    infos: Effect.suspend(() =>
+      Effect.map(Effect.forEach(Array.from(engines.values()), infoOf), (infos) =>
+        infos.sort((a, b) => (a.name < b.name ? -1 : 1))
+      )
+    ),
     close: () => {
       for (const engine of engines.values()) engine.close(false)
     }

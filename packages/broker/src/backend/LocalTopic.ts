@@ -199,6 +199,7 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
       if (closed !== undefined) return yield* closed
       yield* engine.barrier
       engine.expire()
+      const infos = yield* subscriptions.infos
       return {
         name,
         firstSequence: index.firstSequence,
@@ -207,7 +208,7 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
         records: index.records.count,
         bytes: index.bytes,
         subjects: index.subjects.size,
-        subscriptions: subscriptions.infos()
+        subscriptions: infos
       } satisfies TopicInfo
     }),
     purge: ({ below, filter, keep }) =>

@@ -189,7 +189,12 @@ export const clauses: ReadonlyArray<Clause> = [
   covered("`ackWait` redelivers; `working` starts it anew", "delivery-6", "delivery-7"),
   covered("In flight = prefetched; default prefetch 1", "reader-2", "reader-3", "reader-7"),
   covered("Several readers share a subscription", "reader-1"),
-  covered("`maxDeliver`: skipped, reported, stays in the topic", "delivery-9", "delivery-10"),
+  covered(
+    "`maxDeliver`: skipped, reported, stays in the topic",
+    "delivery-9",
+    "delivery-10",
+    "subscription-14"
+  ),
   covered("`paused`", "subscription-6"),
   covered("`info`: pending, ackPending, redelivered, ackFloor", "subscription-10", "info-1"),
   covered(

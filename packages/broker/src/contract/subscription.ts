@@ -278,5 +278,21 @@ export const subscription: ReadonlyArray<ContractTest> = [
       assert.strictEqual(reason.what, "subscription")
       yield* failsWith(topic.updateSubscription("s", { maxDeliver: 0 }), "Rejected")
     })
+  ),
+
+  test("subscription-14", "a lower maxDeliver judges what waits for its next delivery too", () =>
+    Effect.gen(function* () {
+      const topic = yield* newTopic()
+      yield* fill(topic, 2)
+      const subscription = yield* topic.subscription({ name: "s", maxDeliver: 5 })
+      const reader = yield* subscription.reader({ prefetch: 2 })
+      const [one, two] = yield* takeMany(reader, 2)
+      yield* two?.ack ?? Effect.void
+      yield* one?.retry("500 millis") ?? Effect.void
+      yield* subscription.update({ maxDeliver: 1 })
+      yield* nothingWithin(reader, 1_000)
+      yield* eventually("it is reported", subscription.info, (info) => info.exhausted.includes(1))
+      assert.deepStrictEqual(yield* sequences(topic), [1, 2])
+    })
   )
 ]
