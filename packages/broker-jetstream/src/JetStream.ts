@@ -77,12 +77,12 @@ const openTopic = Effect.fn("JetStream.topic")(function* (
   const fields = differences(config, has)
   if (fields.length > 0) return yield* mismatchError("topic", operation, fields)
   const topic = new JetStreamTopic(connection, place, settings, replicas)
-  // In a cluster the news of a new stream takes a moment to reach every server.
+  // In a cluster the news of a new stream takes a moment to reach every server: one that has not heard of it says that there is none.
   if (found === undefined && replicas > 1) {
     yield* topic.reachable.pipe(
       Effect.retry({
         times: 50,
-        while: (failure) => failure.isTransient,
+        while: (failure) => failure.isTransient || failure.reason._tag === "NotFound",
         schedule: Schedule.spaced("50 millis")
       })
     )
