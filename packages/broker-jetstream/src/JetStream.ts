@@ -106,6 +106,7 @@ const topicNames = (
 const deleteTopic = Effect.fn("JetStream.deleteTopic")(function* (
   connection: Connection,
   prefix: string,
+  replicas: 1 | 3,
   name: string
 ) {
   const place = placeOf(prefix, Subject.isName(name) ? name : "no-such-name")
@@ -113,6 +114,14 @@ const deleteTopic = Effect.fn("JetStream.deleteTopic")(function* (
   yield* changing(operation, () => connection.manager.streams.delete(place.stream))
   if ((yield* existing(connection, place.noticeStream, operation)) !== undefined) {
     yield* changing(operation, () => connection.manager.streams.delete(place.noticeStream))
+  }
+  // In a cluster the news takes a moment too; after two seconds it is on its way at any rate.
+  if (replicas > 1) {
+    const isListed = Effect.map(topicNames(connection, prefix), (names) => names.includes(name))
+    yield* isListed.pipe(
+      Effect.repeat({ while: (listed) => listed, times: 40, schedule: Schedule.spaced("50 millis") }),
+      Effect.ignore({ log: "Debug" })
+    )
   }
 })
 
@@ -133,7 +142,7 @@ export const make = Effect.fn("JetStream.make")(function* (
     durability: "os",
     topic: (spec) => openTopic(connection, prefix, replicas, spec),
     topics: topicNames(connection, prefix),
-    deleteTopic: (name) => deleteTopic(connection, prefix, name)
+    deleteTopic: (name) => deleteTopic(connection, prefix, replicas, name)
   })
 })
 

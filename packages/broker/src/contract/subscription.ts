@@ -171,6 +171,7 @@ export const subscription: ReadonlyArray<ContractTest> = [
       yield* subscription.reset("new")
       assert.deepStrictEqual(yield* all, [])
       yield* fill(topic, 1)
+      yield* eventually("it is counted", subscription.info, (info) => info.pending === 1)
       assert.deepStrictEqual(yield* all, [[5, 1]])
     })
   ),
