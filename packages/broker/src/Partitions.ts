@@ -16,19 +16,27 @@ import * as Stream from "effect/Stream"
 import type { BrokerError } from "./BrokerError.ts"
 import * as Lease from "./Lease.ts"
 import type { Owned, Ownership } from "./Ownership.ts"
+import { OwnershipLost } from "./OwnershipLost.ts"
 
 /** What to run for each partition. */
 export interface PartitionsOptions<E, R> {
   readonly ownership: Ownership
   /** How many there are: 0 … `partitions` − 1. The same in every process. */
   readonly partitions: number
-  /** Runs while the partition is owned; interrupted when it is lost, given back, or the whole is interrupted. */
+  /**
+   * Runs while the partition is owned; interrupted when it is lost, given back, or the whole is interrupted. Another failure
+   * than `OwnershipLost` ends the whole.
+   */
   readonly each: (owned: Owned) => Effect.Effect<never, E, R>
 }
 
 /** How many partitions the member at `rank` of `members` has: as equal as can be, together all of them. */
 export const shareOf = (partitions: number, members: number, rank: number): number =>
   Math.floor(partitions / members) + (rank < partitions % members ? 1 : 0)
+
+/** An append may learn of the loss first: that ends the partition, not the whole. */
+const unlessLost = <E, R>(each: Effect.Effect<never, E, R>): Effect.Effect<OwnershipLost, E, R> =>
+  Effect.catch(each, (error) => (error instanceof OwnershipLost ? Effect.succeed(error) : Effect.fail(error)))
 
 /** Who takes part and what is held, as the leases say now. */
 interface Standing {
@@ -82,7 +90,7 @@ export const run = <E, R>(options: PartitionsOptions<E, R>): Effect.Effect<never
             Option.isNone(claimed)
               ? Effect.void
               : Effect.flatMap(
-                  Effect.raceFirst(each(claimed.value), Effect.flip(claimed.value.lost)),
+                  Effect.raceFirst(unlessLost(each(claimed.value)), Effect.flip(claimed.value.lost)),
                   (lost) => Effect.andThen(Effect.logInfo(lost.message), look)
                 )
           )
