@@ -49,7 +49,7 @@ describe("records that wait in a process that is killed with SIGKILL", () => {
           const directory = yield* temporaryDirectory
           const random = randomFrom(firstSeed())
           const told = new Told()
-          const kills = count({ quick: 3, long: 100 })
+          const kills = count({ quick: 3, long: 50 })
           for (let round = 0; round < kills; round++) {
             yield* Effect.scoped(
               Effect.gen(function* () {
