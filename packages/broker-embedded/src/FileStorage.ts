@@ -14,7 +14,6 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import {
-  DamagedFile,
   makeDirectory,
   readJson,
   removeDirectory,
@@ -24,35 +23,8 @@ import {
 } from "./Directories.ts"
 import { onFiles, storageFailed } from "./StorageErrors.ts"
 import { openSubscription } from "./SubscriptionFile.ts"
+import { settingsIn, topicFile } from "./TopicFile.ts"
 import { TopicLog } from "./TopicLog.ts"
-
-/** Format of `topic.json`. */
-const formatVersion = 1
-
-interface TopicFile {
-  readonly version: number
-  readonly settings: Partial<TopicSettings> & Pick<TopicSettings, "name" | "discard" | "dedupeWindowMillis">
-}
-
-const settingsIn = (path: string, { settings, version }: TopicFile): TopicSettings => {
-  if (version !== formatVersion) {
-    throw new DamagedFile(
-      path,
-      `is of format version ${version}, this code reads ${formatVersion}: upgrade @troupe/broker-embedded`
-    )
-  }
-  // Every key, also those that JSON leaves out because they are undefined.
-  return {
-    name: settings.name,
-    maxAgeMillis: settings.maxAgeMillis,
-    maxBytes: settings.maxBytes,
-    maxRecords: settings.maxRecords,
-    maxRecordsPerSubject: settings.maxRecordsPerSubject,
-    maxRecordBytes: settings.maxRecordBytes,
-    discard: settings.discard,
-    dedupeWindowMillis: settings.dedupeWindowMillis
-  }
-}
 
 /** What the topic has lost to a power cut at class `os`, its subscriptions cannot have seen. */
 const within = (snapshot: SubscriptionSnapshot, lastSequence: number): SubscriptionSnapshot =>
@@ -73,9 +45,11 @@ export const makeFileStorage = (options: {
   readonly directory: string
   readonly durability: Exclude<Durability, "memory">
   readonly segmentBytes: number
+  /** Entries of a subscription's log after which it is written anew; default 50 000. */
+  readonly compactAfter?: number
 }): Effect.Effect<LocalStorage, BrokerError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { directory, durability, segmentBytes } = options
+    const { compactAfter, directory, durability, segmentBytes } = options
     const scope = yield* Effect.scope
     // Whoever opens a topic first may end long before the topic: its actors must live where the storage does, not in that one's actor system.
     const here = Effect.setContext(yield* Effect.context<never>())
@@ -126,7 +100,7 @@ export const makeFileStorage = (options: {
         Effect.gen(function* () {
           const own = yield* Scope.fork(topicScope)
           const opened = yield* Scope.provide(
-            openSubscription({ directory: path.join(home, name), name, durability }),
+            openSubscription({ directory: path.join(home, name), name, durability, compactAfter }),
             own
           )
           open.set(name, own)
@@ -178,10 +152,10 @@ export const makeFileStorage = (options: {
           const file = path.join(home, "topic.json")
           const operation = `open topic ${wanted.name}`
           const settings = yield* onFiles(operation, () => {
-            const found = readJson(file) as TopicFile | undefined
+            const found = readJson(file)
             if (found !== undefined) return settingsIn(file, found)
             makeDirectory(home)
-            writeJson(file, { version: formatVersion, settings: wanted } satisfies TopicFile)
+            writeJson(file, topicFile(wanted))
             return wanted
           })
           const own = yield* Scope.fork(scope)

@@ -1,4 +1,5 @@
 import type { Headers } from "@troupe/broker"
+import type { StoredSchedule } from "@troupe/broker/backend"
 
 /** What a record has beside subject, time and data. */
 export interface RecordExtras {
@@ -6,12 +7,28 @@ export interface RecordExtras {
   readonly ttlMillis: number | undefined
   readonly headers: Headers
   readonly rollup: boolean
+  readonly schedule: StoredSchedule | undefined
+  /** The sequence of the waiting record whose place this one takes. */
+  readonly fires: number | undefined
 }
+
+/**
+ * What a record that waits, and one that took its place, have among the headers. No caller's header has a `:` in its
+ * name, and the mark has no bit left.
+ */
+const ownHeader = { schedule: ":schedule", fires: ":fires" } as const
 
 /** Bits of the log's record mark: which parts the header bytes have, in this order. */
 const part = { rollup: 1, messageId: 2, ttl: 4, headers: 8 } as const
 
-const nothing: RecordExtras = { messageId: undefined, ttlMillis: undefined, headers: {}, rollup: false }
+const nothing: RecordExtras = {
+  messageId: undefined,
+  ttlMillis: undefined,
+  headers: {},
+  rollup: false,
+  schedule: undefined,
+  fires: undefined
+}
 
 /** Mark and header bytes of a record; most records have neither. */
 export interface EncodedExtras {
@@ -27,7 +44,8 @@ const none: EncodedExtras = { mark: 0, bytes: undefined }
  * The mark says which of the parts are there.
  */
 export const encodeExtras = (extras: RecordExtras): EncodedExtras => {
-  const { headers, messageId, rollup, ttlMillis } = extras
+  const { messageId, rollup, ttlMillis } = extras
+  const headers = withOwn(extras)
   const names = Object.keys(headers)
   if (messageId === undefined && ttlMillis === undefined && names.length === 0 && !rollup) return none
   let size = 0
@@ -57,6 +75,11 @@ export const encodeExtras = (extras: RecordExtras): EncodedExtras => {
   return { mark, bytes }
 }
 
+const withOwn = ({ fires, headers, schedule }: RecordExtras): Headers => {
+  if (schedule !== undefined) return { ...headers, [ownHeader.schedule]: JSON.stringify(schedule) }
+  return fires === undefined ? headers : { ...headers, [ownHeader.fires]: `${fires}` }
+}
+
 /** The extras that were laid out so. Throws `RangeError` for bytes that are not. */
 export const decodeExtras = (mark: number, encoded: Uint8Array): RecordExtras => {
   if (mark === 0) return nothing
@@ -65,6 +88,8 @@ export const decodeExtras = (mark: number, encoded: Uint8Array): RecordExtras =>
   let messageId: string | undefined
   let ttlMillis: number | undefined
   let headers: Record<string, string> = nothing.headers
+  let schedule: StoredSchedule | undefined
+  let fires: number | undefined
   if ((mark & part.messageId) !== 0) {
     const length = bytes.readUInt16LE(at)
     messageId = bytes.toString("latin1", at + 2, at + 2 + length)
@@ -81,9 +106,13 @@ export const decodeExtras = (mark: number, encoded: Uint8Array): RecordExtras =>
     for (let i = 0; i < count; i++) {
       const nameEnd = at + 2 + bytes.readUInt16LE(at)
       const valueEnd = nameEnd + 4 + bytes.readUInt32LE(nameEnd)
-      headers[bytes.toString("latin1", at + 2, nameEnd)] = bytes.toString("utf8", nameEnd + 4, valueEnd)
+      const name = bytes.toString("latin1", at + 2, nameEnd)
+      const value = bytes.toString("utf8", nameEnd + 4, valueEnd)
+      if (name === ownHeader.schedule) schedule = JSON.parse(value) as StoredSchedule
+      else if (name === ownHeader.fires) fires = Number(value)
+      else headers[name] = value
       at = valueEnd
     }
   }
-  return { messageId, ttlMillis, headers, rollup: (mark & part.rollup) !== 0 }
+  return { messageId, ttlMillis, headers, rollup: (mark & part.rollup) !== 0, schedule, fires }
 }

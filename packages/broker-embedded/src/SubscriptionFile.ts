@@ -16,7 +16,7 @@ import {
 } from "./SubscriptionProgress.ts"
 
 /** Entries after which the whole state is written anew and the log before it is dropped. */
-const compactAfter = 50_000
+const compactAfterDefault = 50_000
 
 /** An opened log of a subscription, and what it said. */
 export interface OpenedSubscription {
@@ -35,6 +35,7 @@ export const openSubscription = (options: {
   readonly directory: string
   readonly name: string
   readonly durability: Exclude<Durability, "memory">
+  readonly compactAfter?: number | undefined
 }): Effect.Effect<OpenedSubscription, BrokerError, Scope.Scope> =>
   Effect.gen(function* () {
     const { directory, durability, name } = options
@@ -54,7 +55,8 @@ export const openSubscription = (options: {
     const progress = yield* onFiles(operation, () => foldLog(log))
     // Made after the log, so ended before it is closed: nothing touches its files after that.
     const fork = yield* FiberSet.makeRuntime<never>()
-    return { log: makeSubscriptionLog({ log, name, clock, fork, progress }), progress }
+    const { compactAfter = compactAfterDefault } = options
+    return { log: makeSubscriptionLog({ log, name, clock, fork, progress, compactAfter }), progress }
   })
 
 const foldLog = (log: WritableLog): Progress | undefined => {
@@ -74,8 +76,9 @@ const makeSubscriptionLog = (options: {
   readonly clock: Clock.Clock
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly progress: Progress | undefined
+  readonly compactAfter: number
 }): SubscriptionLog => {
-  const { clock, fork, log, name } = options
+  const { clock, compactAfter, fork, log, name } = options
   // The same fold as at opening, kept along: compaction writes what a restart would have read.
   const fold = new ProgressFold()
   if (options.progress !== undefined) fold.add({ kind: "whole", ...options.progress })

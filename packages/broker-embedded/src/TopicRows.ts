@@ -14,7 +14,9 @@ export const toLogRecord = (record: StoredRecord): LogRecord => {
     messageId: record.messageId,
     ttlMillis: record.ttlMillis,
     headers: record.headers,
-    rollup: record.rollup
+    rollup: record.rollup,
+    schedule: record.schedule,
+    fires: record.fires
   })
   return {
     value: record.data,
@@ -33,10 +35,12 @@ export const toTopicRecord = (batch: BatchView, row: number): TopicRecord => {
   const timeMillis = batch.timeMillis(row)
   const data = batch.value(row)
   if (mark === 0) return { sequence, subject, timeMillis, headers: noHeaders, data }
-  const { headers, messageId } = decodeExtras(mark, batch.headers(row))
-  return messageId === undefined
-    ? { sequence, subject, timeMillis, headers, data }
-    : { sequence, subject, timeMillis, headers, data, messageId }
+  const { headers, messageId, schedule } = decodeExtras(mark, batch.headers(row))
+  const record: TopicRecord =
+    messageId === undefined
+      ? { sequence, subject, timeMillis, headers, data }
+      : { sequence, subject, timeMillis, headers, data, messageId }
+  return schedule === undefined ? record : { ...record, schedule }
 }
 
 /** A removal as a control note between the records. */
@@ -49,7 +53,10 @@ export const toControlNote = (removal: Removal): LogRecord => ({
 export const feedRecords = (index: TopicIndex, batch: BatchView): void => {
   for (let row = 0; row < batch.count; row++) {
     const timeMillis = batch.timeMillis(row)
-    const { headers, messageId, rollup, ttlMillis } = decodeExtras(batch.mark(row), batch.headers(row))
+    const { fires, headers, messageId, rollup, schedule, ttlMillis } = decodeExtras(
+      batch.mark(row),
+      batch.headers(row)
+    )
     const subject = batch.subject(row) ?? ""
     const data = batch.value(row)
     index.expire(timeMillis)
@@ -60,7 +67,9 @@ export const feedRecords = (index: TopicIndex, batch: BatchView): void => {
       bytes: recordBytes({ subject, data, headers, messageId }),
       messageId,
       ttlMillis,
-      rollup
+      rollup,
+      atMillis: schedule?.atMillis,
+      fires
     })
   }
 }

@@ -3,9 +3,12 @@ import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Broker, type BrokerError } from "@troupe/broker"
 import { type DirectoryHeld, Embedded } from "@troupe/broker-embedded"
+import { count, firstSeed } from "@troupe/vitest/counts"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { randomFrom } from "./Seeded.ts"
 import { temporaryDirectory } from "./TemporaryDirectory.ts"
 
 const openTopic = (directory: string) =>
@@ -138,5 +141,72 @@ describe("files that are not as they were left", () => {
         )
       }).pipe(Effect.provide(layer, { local: true }))
     })
+  )
+
+  it.live(
+    "a flipped bit anywhere in them is reported, or changes nothing",
+    () =>
+      Effect.gen(function* () {
+        const sound = yield* temporaryDirectory
+        const look = (directory: string) =>
+          Effect.gen(function* () {
+            const topic = yield* (yield* Broker).topic({ name: "t", limits: { maxRecords: 100 } })
+            const subscription = yield* topic.subscription({ name: "s", ackWait: "1 hour" })
+            const records = yield* Stream.runCollect(topic.read({ from: "first" }))
+            return JSON.stringify([records, yield* subscription.info])
+          }).pipe(Effect.provide(Embedded.layer({ directory, durability: "disk" }), { local: true }))
+        yield* Effect.gen(function* () {
+          const topic = yield* (yield* Broker).topic({ name: "t", limits: { maxRecords: 100 } })
+          const data = new TextEncoder().encode("some data")
+          yield* topic.append({ subject: "a", data, headers: { note: "ż" }, messageId: "id" })
+          yield* topic.appendAll([
+            { subject: "b", data },
+            { subject: "b", data, ttl: "1 hour" }
+          ])
+          yield* topic.appendAt({ atMillis: 4e12, schedule: "later", subject: "c", data })
+          yield* topic.delete(2)
+          const subscription = yield* topic.subscription({ name: "s", ackWait: "1 hour" })
+          const reader = yield* subscription.reader({ prefetch: 2 })
+          const [delivery] = yield* reader.take(2)
+          yield* delivery?.ackConfirmed ?? Effect.void
+        }).pipe(
+          Effect.scoped,
+          Effect.provide(Embedded.layer({ directory: sound, durability: "disk" }), { local: true })
+        )
+        const expected = yield* look(sound)
+        const files = fs
+          .readdirSync(sound, { recursive: true, encoding: "utf8" })
+          .filter((name) => fs.statSync(path.join(sound, name)).isFile())
+        const random = randomFrom(firstSeed())
+        let reported = 0
+        for (const name of files) {
+          const { size } = fs.statSync(path.join(sound, name))
+          const step = Math.max(1, Math.ceil(size / count({ quick: 25, long: 100_000 })))
+          for (let at = Math.floor(random() * step); at < size; at += step) {
+            yield* Effect.scoped(
+              Effect.gen(function* () {
+                const directory = path.join(yield* temporaryDirectory, "copy")
+                fs.cpSync(sound, directory, { recursive: true })
+                const file = path.join(directory, name)
+                const bytes = fs.readFileSync(file)
+                bytes[at] = (bytes[at] as number) ^ (1 << Math.floor(random() * 8))
+                fs.writeFileSync(file, bytes)
+                const seen = yield* Effect.result(look(directory))
+                if (Result.isSuccess(seen)) assert.strictEqual(seen.success, expected, `${name}, byte ${at}`)
+                else if (seen.failure._tag === "BrokerError") {
+                  reported++
+                  assert.include(
+                    ["StorageFailed", "SpecMismatch", "Rejected"],
+                    seen.failure.reason._tag,
+                    `${name}, byte ${at}`
+                  )
+                } else assert.fail(seen.failure.message)
+              })
+            ).pipe(Effect.onError(() => Effect.logError(`${name}, byte ${at}`)))
+          }
+        }
+        assert.isAbove(reported, 50)
+      }),
+    count({ quick: 60_000, long: 600_000 })
   )
 })

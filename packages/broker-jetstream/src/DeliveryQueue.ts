@@ -1,5 +1,6 @@
 import type { Msg } from "@nats-io/transport-node"
 import type { BrokerError } from "@troupe/broker"
+import { unread } from "./ApiFailure.ts"
 import type { Connection } from "./Connection.ts"
 import { type PullEnd, Pulls } from "./Pulls.ts"
 import type { Place } from "./StreamLayout.ts"
@@ -60,7 +61,11 @@ export class DeliveryQueue {
     })
     this.unlisten = options.connection.link.listen({
       up: () => this.refill(),
-      down: () => this.pulls.forget()
+      down: () => this.pulls.forget(),
+      closed: () => {
+        this.failure ??= unread(`take from ${options.subscription}`)
+        this.wakeAll()
+      }
     })
   }
 

@@ -25,11 +25,13 @@ export interface FeedOptions {
 const aheadMax = 512
 const pullBytesMax = 8_000_000
 const retryMillis = 200
+const boundedRetriesMax = 5
 
 /**
  * Reads a topic through a passing consumer of its own, in order, without gap or repeat: each delivery is numbered, and
  * when one is missing, the server falls silent, or the connection was lost, a new consumer goes on behind the last record.
- * A feed that ends does not go on: it fails, so that its reader learns at once.
+ * A feed that ends goes on so a few times (a cluster that is busy loses a consumer that it has just made), and fails then,
+ * or when the connection is lost, so that its reader learns soon.
  */
 export class Feed {
   private readonly connection: Connection
@@ -47,6 +49,7 @@ export class Feed {
   private closed = false
   failure: BrokerError | undefined
   private retry: NodeJS.Timeout | undefined
+  private retries = 0
   private wake: (() => void) | undefined
   private notifying = false
 
@@ -64,7 +67,8 @@ export class Feed {
     })
     this.unlisten = connection.link.listen({
       up: () => this.begin(),
-      down: () => (this.isBounded ? this.fail(unread(this.operation)) : this.leave())
+      down: () => (this.isBounded ? this.fail(unread(this.operation)) : this.leave()),
+      closed: () => this.fail(unread(this.operation))
     })
     this.begin()
   }
@@ -160,12 +164,16 @@ export class Feed {
     } catch (cause) {
       if (generation !== this.generation || this.closed) return
       const failure = thrown(this.operation, false, cause)
-      if (this.isBounded || failure.reason._tag === "NotFound") this.fail(failure)
-      else this.beginLater()
+      if (failure.reason._tag === "NotFound") this.fail(failure)
+      else this.beginLater(failure)
     }
   }
 
-  private beginLater(): void {
+  private beginLater(failure = unread(this.operation)): void {
+    if (this.isBounded && ++this.retries > boundedRetriesMax) {
+      this.fail(failure)
+      return
+    }
     clearTimeout(this.retry)
     this.retry = setTimeout(() => this.begin(), retryMillis)
   }
@@ -189,7 +197,7 @@ export class Feed {
     // Messages of a consumer that was given up may still arrive.
     if (!reply.includes(`.${consumer}.`)) return
     if (mark.consumerSequence !== this.consumerSequence + 1) {
-      if (this.isBounded) this.fail(unread(this.operation))
+      if (this.isBounded) this.beginLater()
       else this.begin()
       return
     }
@@ -213,7 +221,6 @@ export class Feed {
     const full = code === 409 && /maxbytes|batch completed/i.test(description)
     if (full || (nothingThere && !this.isBounded)) this.request()
     else if (nothingThere) this.end()
-    else if (this.isBounded) this.fail(unread(this.operation))
     else this.beginLater()
   }
 }
@@ -227,7 +234,11 @@ export const feed = (
   Stream.unwrap(
     Effect.map(
       Effect.acquireRelease(
-        Effect.sync(() => new Feed(connection, place, options)),
+        Effect.suspend(() =>
+          connection.nats.isClosed()
+            ? Effect.fail(unread(`read ${place.topic}`))
+            : Effect.succeed(new Feed(connection, place, options))
+        ),
         (opened) => Effect.promise(() => opened.close())
       ),
       (opened) => Stream.fromPull(Effect.succeed(pull(opened)))

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { asking, changing, isAbsent } from "./ApiFailure.ts"
+import { asking, changing, isAbsent, unread } from "./ApiFailure.ts"
 import { ConnectError, InvalidOptions } from "./ConnectError.ts"
 import { type Connection, type ConnectOptions, type Credentials, open, type Tls } from "./Connection.ts"
 import { JetStreamTopic } from "./JetStreamTopic.ts"
@@ -28,11 +28,22 @@ export interface Options extends ConnectOptions {
   readonly prefix?: string
 }
 
+/**
+ * The stream, if it is there. One that a cluster is just making has no leader yet, and nobody answers for it: asked again
+ * after a second, not after the client's five.
+ */
 const existing = (connection: Connection, stream: string, operation: string) =>
   asking(operation, () =>
     connection.manager.streams.info(stream).catch((cause) => {
       if (isAbsent(cause)) return undefined
       throw cause
+    })
+  ).pipe(
+    Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.fail(unread(operation)) }),
+    Effect.retry({
+      times: 4,
+      while: (failure) => failure.isTransient,
+      schedule: Schedule.spaced("100 millis")
     })
   )
 
@@ -66,12 +77,12 @@ const openTopic = Effect.fn("JetStream.topic")(function* (
   const fields = differences(config, has)
   if (fields.length > 0) return yield* mismatchError("topic", operation, fields)
   const topic = new JetStreamTopic(connection, place, settings, replicas)
-  // In a cluster the news of a new stream takes a moment to reach every server.
+  // In a cluster the news of a new stream takes a moment to reach every server: one that has not heard of it says that there is none.
   if (found === undefined && replicas > 1) {
     yield* topic.reachable.pipe(
       Effect.retry({
         times: 50,
-        while: (failure) => failure.isTransient,
+        while: (failure) => failure.isTransient || failure.reason._tag === "NotFound",
         schedule: Schedule.spaced("50 millis")
       })
     )
@@ -95,6 +106,7 @@ const topicNames = (
 const deleteTopic = Effect.fn("JetStream.deleteTopic")(function* (
   connection: Connection,
   prefix: string,
+  replicas: 1 | 3,
   name: string
 ) {
   const place = placeOf(prefix, Subject.isName(name) ? name : "no-such-name")
@@ -102,6 +114,14 @@ const deleteTopic = Effect.fn("JetStream.deleteTopic")(function* (
   yield* changing(operation, () => connection.manager.streams.delete(place.stream))
   if ((yield* existing(connection, place.noticeStream, operation)) !== undefined) {
     yield* changing(operation, () => connection.manager.streams.delete(place.noticeStream))
+  }
+  // In a cluster the news takes a moment too; after two seconds it is on its way at any rate.
+  if (replicas > 1) {
+    const isListed = Effect.map(topicNames(connection, prefix), (names) => names.includes(name))
+    yield* isListed.pipe(
+      Effect.repeat({ while: (listed) => listed, times: 40, schedule: Schedule.spaced("50 millis") }),
+      Effect.ignore({ log: "Debug" })
+    )
   }
 })
 
@@ -122,7 +142,7 @@ export const make = Effect.fn("JetStream.make")(function* (
     durability: "os",
     topic: (spec) => openTopic(connection, prefix, replicas, spec),
     topics: topicNames(connection, prefix),
-    deleteTopic: (name) => deleteTopic(connection, prefix, name)
+    deleteTopic: (name) => deleteTopic(connection, prefix, replicas, name)
   })
 })
 

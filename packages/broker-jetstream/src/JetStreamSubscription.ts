@@ -72,7 +72,11 @@ export class JetStreamSubscription implements Subscription {
         return yield* rejectedError("argument", this.operation, `A prefetch is 1 or more, not ${prefetch}.`)
       }
       const queue = yield* Effect.acquireRelease(
-        Effect.sync(() => this.openQueue(prefetch)),
+        Effect.suspend(() =>
+          this.context.connection.nats.isClosed()
+            ? Effect.fail(silent(this.operation, "unsent"))
+            : Effect.succeed(this.openQueue(prefetch))
+        ),
         (opened) =>
           Effect.promise(() => {
             this.queues.delete(opened)

@@ -17,6 +17,7 @@ import {
   type TopicSettings
 } from "@troupe/broker/backend"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { asking, changing, isAbsent } from "./ApiFailure.ts"
 import type { Connection } from "./Connection.ts"
@@ -60,6 +61,7 @@ export class JetStreamTopic implements Topic {
 
   readonly append: Topic["append"] = (request) => this.writer.append(request)
   readonly appendAll: Topic["appendAll"] = (requests) => this.writer.appendAll(requests)
+  readonly appendAt: Topic["appendAt"] = (request) => this.writer.appendAt(request)
   readonly read: Topic["read"] = (options) => this.readings.read(options)
   readonly follow: Topic["follow"] = (options) => this.readings.follow(options)
   readonly last: Topic["last"] = (subject) => this.readings.last(subject)
@@ -117,6 +119,19 @@ export class JetStreamTopic implements Topic {
     }
   )
 
+  readonly cancelAt: Topic["cancelAt"] = Effect.fn("JetStream.cancelAt")(
+    { self: this },
+    function* (this: JetStreamTopic, schedule: string) {
+      const waiting = yield* this.readings.last(schedule)
+      if (Option.isNone(waiting) || waiting.value.schedule === undefined) return false
+      // The sequence, not the subject: what replaced it meanwhile stays.
+      return yield* this.delete(waiting.value.sequence).pipe(
+        Effect.as(true),
+        Effect.catchReason("BrokerError", "NotFound", () => Effect.succeed(false))
+      )
+    }
+  )
+
   readonly delete: Topic["delete"] = Effect.fn("JetStream.delete")(
     { self: this },
     function* (this: JetStreamTopic, sequence: number) {
@@ -148,6 +163,16 @@ export class JetStreamTopic implements Topic {
         )
       }
       return opened satisfies Subscription
+    }
+  )
+
+  readonly updateSubscription: Topic["updateSubscription"] = Effect.fn("JetStream.updateSubscriptionByName")(
+    { self: this },
+    function* (this: JetStreamTopic, name: string, change) {
+      const found = Subject.isName(name) ? yield* this.consumer(name) : undefined
+      const settings = found === undefined ? undefined : settingsOf(found)
+      if (settings === undefined) return yield* noSubscription(this.place, name)
+      yield* new JetStreamSubscription(this.context, settings).update(change)
     }
   )
 

@@ -1,5 +1,5 @@
 import { type Msg, type MsgHdrs, MsgHdrsImpl } from "@nats-io/transport-node"
-import type { Headers, TopicRecord } from "@troupe/broker"
+import type { Headers, RecordSchedule, TopicRecord } from "@troupe/broker"
 import type { Candidate } from "@troupe/broker/backend"
 
 /** Carries all headers as one JSON object when NATS would not keep one of them as it is. */
@@ -30,7 +30,7 @@ export const toHeaders = (
   } else {
     fields.set(packedHeader, [JSON.stringify(candidate.headers)])
   }
-  const { expectLast, expectLastOn, messageId, rollup, ttlMillis } = candidate
+  const { expectLast, expectLastOn, messageId, rollup, schedule, ttlMillis } = candidate
   if (messageId !== undefined) fields.set("Nats-Msg-Id", [messageId])
   if (expectLast !== undefined) fields.set("Nats-Expected-Last-Subject-Sequence", [`${expectLast}`])
   if (expectLastOn !== undefined) {
@@ -38,15 +38,23 @@ export const toHeaders = (
     fields.set("Nats-Expected-Last-Subject-Sequence-Subject", [fullSubject(expectLastOn.subject)])
   }
   if (ttlMillis !== undefined) fields.set("Nats-TTL", [ttl(ttlMillis)])
-  if (rollup) fields.set("Nats-Rollup", ["sub"])
+  if (schedule !== undefined) {
+    fields.set("Nats-Schedule", [`@at ${new Date(schedule.atMillis).toISOString()}`])
+    fields.set("Nats-Schedule-Target", [fullSubject(schedule.subject)])
+    if (schedule.ttlMillis !== undefined) fields.set("Nats-Schedule-TTL", [ttl(schedule.ttlMillis)])
+  } else if (rollup) fields.set("Nats-Rollup", ["sub"])
   for (const name in extra) fields.set(name, [extra[name] as string])
   return fields.size === 0 ? undefined : wire
 }
 
-/** Headers of the port and the message id, from what NATS stored; its own headers stay out. */
+/** What NATS stored of a record beside its data: the headers of the port, and what it keeps in headers of its own. */
 const fromHeaders = (
   wire: MsgHdrs
-): { readonly headers: Headers; readonly messageId: string | undefined } => {
+): {
+  readonly headers: Headers
+  readonly messageId: string | undefined
+  readonly schedule: RecordSchedule | undefined
+} => {
   let headers: Record<string, string> = {}
   let messageId: string | undefined
   for (const [name, values] of wire) {
@@ -55,7 +63,18 @@ const fromHeaders = (
     else if (name === packedHeader) headers = JSON.parse(value)
     else if (!name.startsWith("Nats-")) headers[name] = value
   }
-  return { headers, messageId }
+  return { headers, messageId, schedule: toSchedule(wire) }
+}
+
+/** What a waiting message becomes; its target has the prefix and the topic in front, which have no dots. */
+const toSchedule = (wire: MsgHdrs): RecordSchedule | undefined => {
+  const pattern = wire.get("Nats-Schedule")
+  if (!pattern.startsWith("@at ")) return undefined
+  const target = wire.get("Nats-Schedule-Target")
+  return {
+    atMillis: Date.parse(pattern.slice(4)),
+    subject: target.slice(target.indexOf(".", target.indexOf(".") + 1) + 1)
+  }
 }
 
 const none: Headers = {}
@@ -69,10 +88,12 @@ export const toRecord = (
   data: Uint8Array
 ): TopicRecord => {
   if (wire === undefined) return { sequence, subject, timeMillis, headers: none, data }
-  const { headers, messageId } = fromHeaders(wire)
-  return messageId === undefined
-    ? { sequence, subject, timeMillis, headers, data }
-    : { sequence, subject, timeMillis, headers, data, messageId }
+  const { headers, messageId, schedule } = fromHeaders(wire)
+  const record: TopicRecord =
+    messageId === undefined
+      ? { sequence, subject, timeMillis, headers, data }
+      : { sequence, subject, timeMillis, headers, data, messageId }
+  return schedule === undefined ? record : { ...record, schedule }
 }
 
 /** A message as a direct get answers it: everything about it is in its headers. */

@@ -1,10 +1,17 @@
 import { type Msg, nuid } from "@nats-io/transport-node"
-import { type Appended, type AppendRequest, BrokerError, Conflict } from "@troupe/broker"
+import {
+  type Appended,
+  type AppendRequest,
+  BrokerError,
+  Conflict,
+  type ScheduledAppend
+} from "@troupe/broker"
 import {
   type Candidate,
   groupRecordsMax,
   malformed,
   readRequest,
+  readScheduled,
   refusalError,
   rejectedError,
   type TopicSettings
@@ -34,7 +41,8 @@ const question: Candidate = {
   expectLast: undefined,
   expectLastOn: undefined,
   ttlMillis: undefined,
-  rollup: false
+  rollup: false,
+  schedule: undefined
 }
 const text = new TextDecoder()
 
@@ -66,8 +74,16 @@ export class Writer {
 
   /** One record, published at the moment the effect runs: calls of one fiber are accepted in their order. */
   append(request: AppendRequest): Effect.Effect<Appended, BrokerError> {
+    return Effect.suspend(() => this.appendOne(readRequest(request)))
+  }
+
+  /** One record that waits for its moment; the server appends it then. */
+  appendAt(request: ScheduledAppend): Effect.Effect<Appended, BrokerError> {
+    return Effect.suspend(() => this.appendOne(readScheduled(request)))
+  }
+
+  private appendOne(candidate: Candidate): Effect.Effect<Appended, BrokerError> {
     return Effect.suspend(() => {
-      const candidate = readRequest(request)
       const refusal = malformed(candidate, this.settings)
       if (refusal !== undefined) return Effect.fail(refusalError(refusal, this.operation))
       return this.exchange(

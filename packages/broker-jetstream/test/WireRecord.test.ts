@@ -11,7 +11,8 @@ const candidate: Candidate = {
   expectLast: undefined,
   expectLastOn: undefined,
   ttlMillis: undefined,
-  rollup: false
+  rollup: false,
+  schedule: undefined
 }
 const full = (subject: string) => `app.t.${subject}`
 

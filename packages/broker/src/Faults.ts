@@ -110,6 +110,13 @@ const faultyTopic = (topic: Topic, faults: Faults): Topic => ({
       const fault = faults.next({ topic: topic.name, requests: [request] })
       return fault === undefined ? topic.append(request) : faulty(fault, topic.name, topic.append(request))
     }),
+  appendAt: (request) =>
+    Effect.suspend(() => {
+      const fault = faults.next({ topic: topic.name, requests: [request] })
+      return fault === undefined
+        ? topic.appendAt(request)
+        : faulty(fault, topic.name, topic.appendAt(request))
+    }),
   appendAll: (requests) =>
     Effect.suspend(() => {
       const fault = faults.next({ topic: topic.name, requests })

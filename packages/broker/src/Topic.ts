@@ -46,6 +46,23 @@ export interface AppendRequest {
   readonly rollup?: boolean
 }
 
+/** One record to append at a moment. */
+export interface ScheduledAppend extends Omit<AppendRequest, "rollup"> {
+  /** The moment in milliseconds since 1970 (UTC); one that has passed means "at once". Fractions are rounded up. */
+  readonly atMillis: number
+  /**
+   * The concrete subject on which the record waits until then, as a record of this topic; another one than `subject`.
+   * One record waits on a subject: the next one there replaces it. Not for other records.
+   */
+  readonly schedule: string
+  /** Identifies this call, not the record that is appended at its moment: that one has no id. */
+  readonly messageId?: string
+  /** The last sequence of `schedule` must be this: replace only what you saw, or (0) only where nothing waits. */
+  readonly expectLast?: number
+  /** The record expires this long after its moment; at least 1 second. */
+  readonly ttl?: Duration.Input
+}
+
 /** Where an append landed. */
 export interface Appended {
   readonly sequence: number
@@ -96,6 +113,22 @@ export interface Topic {
     requests: ReadonlyArray<AppendRequest>
   ) => Effect.Effect<ReadonlyArray<number>, BrokerError>
 
+  /**
+   * Stores a record now and appends it to `subject` at its moment: never early, late by at most 250 ms while the topic is
+   * served, and at the first opening after that otherwise. Answers where it waits.
+   *
+   * Until then it is a record on the subject `schedule`, which every reader of that subject sees; `read` it to know what is
+   * due. A crash neither loses it nor appends it twice. A limit that drops the waiting record drops the appointment.
+   * `Rejected{argument}` in a topic with `discard: "reject"`.
+   */
+  readonly appendAt: (request: ScheduledAppend) => Effect.Effect<Appended, BrokerError>
+
+  /**
+   * Removes the record that waits on this subject; false when none does. One whose moment is within 250 ms of now may be
+   * on its way already.
+   */
+  readonly cancelAt: (schedule: string) => Effect.Effect<boolean, BrokerError>
+
   /** Reads what is there, in sequence order, and ends at the record that was last when the read began. */
   readonly read: (options: ReadOptions) => Stream.Stream<TopicRecord, BrokerError>
 
@@ -122,6 +155,12 @@ export interface Topic {
 
   /** Opens a durable subscription, making it when it is not there; another specification under that name is `SpecMismatch`. */
   readonly subscription: (spec: SubscriptionSpec) => Effect.Effect<Subscription, BrokerError>
+
+  /** Changes the specification of a subscription that may be there with another one than is known here; `NotFound` when there is none. */
+  readonly updateSubscription: (
+    name: string,
+    change: Partial<Omit<SubscriptionSpec, "name" | "start">>
+  ) => Effect.Effect<void, BrokerError>
 
   /** Forgets a subscription and its position. */
   readonly deleteSubscription: (name: string) => Effect.Effect<void, BrokerError>

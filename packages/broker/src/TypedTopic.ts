@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { BrokerError } from "./BrokerError.ts"
 import { jsonCodec } from "./JsonCodec.ts"
-import type { Appended, AppendRequest, ReadOptions, Topic } from "./Topic.ts"
+import type { Appended, AppendRequest, ReadOptions, ScheduledAppend, Topic } from "./Topic.ts"
 import type { TopicRecord } from "./TopicRecord.ts"
 
 /** A record whose bytes are not a value of the schema. Skip it, park it, or read it with the schema that wrote it. */
@@ -35,6 +35,11 @@ export interface TypedAppend<A> extends Omit<AppendRequest, "data"> {
   readonly value: A
 }
 
+/** A value to append at a moment. */
+export interface TypedScheduled<A> extends Omit<ScheduledAppend, "data"> {
+  readonly value: A
+}
+
 /** A topic of values of one schema. */
 export interface TypedTopic<A> {
   /** The topic beneath: subscriptions, purge, info. */
@@ -45,6 +50,8 @@ export interface TypedTopic<A> {
   readonly appendAll: (
     requests: ReadonlyArray<TypedAppend<A>>
   ) => Effect.Effect<ReadonlyArray<number>, BrokerError | Schema.SchemaError>
+  /** `Topic.appendAt` of a value. */
+  readonly appendAt: (request: TypedScheduled<A>) => Effect.Effect<Appended, BrokerError | Schema.SchemaError>
   /** `Topic.read` of values; fails at the first record that does not fit. */
   readonly read: (options: ReadOptions) => Stream.Stream<TypedRecord<A>, BrokerError | UndecodableRecord>
   /** `Topic.follow` of values; fails at the first record that does not fit. */
@@ -110,6 +117,8 @@ export const json = <A, I>(topic: Topic, schema: Schema.Codec<A, I>): TypedTopic
     topic,
     append: (request) => Effect.flatMap(toRequest(request), topic.append),
     appendAll: (requests) => Effect.flatMap(Effect.forEach(requests, toRequest), topic.appendAll),
+    appendAt: ({ value, ...rest }) =>
+      Effect.flatMap(codec.encode(value), (data) => topic.appendAt({ ...rest, data })),
     read: (options) => decodeAll(topic.read(options), decode),
     follow: (options) => decodeAll(topic.follow(options), decode),
     last: (subject) =>

@@ -6,6 +6,7 @@ export {
   planAppend,
   type Refusal,
   type StoredRecord,
+  type StoredSchedule,
   type Verdict
 } from "./backend/AppendPlan.ts"
 export {
@@ -31,6 +32,7 @@ export {
   badFilters,
   badStart,
   readRequest,
+  readScheduled,
   readSubscriptionSpec,
   readTopicSpec,
   updateSubscriptionSpec

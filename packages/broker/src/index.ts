@@ -17,6 +17,10 @@ export { type Fault, type FaultRates, type Faults, seededFaults, withFaults } fr
 export { type JsonCodec, jsonCodec } from "./JsonCodec.ts"
 export * as KeyValue from "./KeyValue.ts"
 export { layerMemory, layerMemoryWith } from "./MemoryBroker.ts"
+export * as Ownership from "./Ownership.ts"
+export { OwnershipLost } from "./OwnershipLost.ts"
+export * as PartitionedConsumer from "./PartitionedConsumer.ts"
+export * as Partitions from "./Partitions.ts"
 export * as Subject from "./Subject.ts"
 export type {
   Delivery,
@@ -31,10 +35,11 @@ export type {
   AppendRequest,
   ReadFrom,
   ReadOptions,
+  ScheduledAppend,
   Topic,
   TopicInfo,
   TopicLimits,
   TopicSpec
 } from "./Topic.ts"
-export type { Headers, TopicRecord } from "./TopicRecord.ts"
+export type { Headers, RecordSchedule, TopicRecord } from "./TopicRecord.ts"
 export * as TypedTopic from "./TypedTopic.ts"

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
 
 class Placed extends Schema.TaggedClass<Placed>()("Placed", { id: Schema.String, at: Schema.Date }) {}
 class Cancelled extends Schema.TaggedClass<Cancelled>()("Cancelled", { id: Schema.String }) {}
@@ -35,6 +36,19 @@ describe("TypedTopic.json", () => {
       assert.isTrue(Option.isNone(yield* orders.last("o-2")))
       const followed = yield* orders.follow({ from: 2 }).pipe(Stream.take(1), Stream.runCollect)
       assert.deepStrictEqual(followed[0]?.value, cancelled)
+    }).pipe(Effect.provide(layerMemory))
+  )
+
+  it.effect("a value for later is appended at its moment", () =>
+    Effect.gen(function* () {
+      const orders = yield* open
+      yield* orders.appendAt({ atMillis: 5_000, schedule: "later.o-1", subject: "o-1", value: cancelled })
+      yield* TestClock.adjust("4999 millis")
+      assert.isTrue(Option.isNone(yield* orders.last("o-1")))
+      yield* TestClock.adjust("1 millis")
+      const last = Option.getOrThrow(yield* orders.last("o-1"))
+      assert.deepStrictEqual(last.value, cancelled)
+      assert.strictEqual(last.timeMillis, 5_000)
     }).pipe(Effect.provide(layerMemory))
   )
 

@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { Broker } from "../src/Broker.ts"
 import { layerMemory } from "../src/MemoryBroker.ts"
 import type { Delivery, Subscription } from "../src/Subscription.ts"
-import type { AppendRequest, ReadOptions, Topic, TopicSpec } from "../src/Topic.ts"
+import type { AppendRequest, ReadOptions, ScheduledAppend, Topic, TopicSpec } from "../src/Topic.ts"
 
 interface Mutant {
   readonly breaks: string
@@ -27,6 +27,12 @@ const without = <K extends keyof AppendRequest>(...keys: ReadonlyArray<K>) => {
     appendAll: (requests) => topic.appendAll(requests.map(strip))
   })
 }
+
+const scheduling =
+  (change: (request: ScheduledAppend) => Partial<ScheduledAppend>) =>
+  (topic: Topic): Partial<Topic> => ({
+    appendAt: (request) => topic.appendAt({ ...request, ...change(request) })
+  })
 
 const reading =
   (change: (options: ReadOptions) => ReadOptions) =>
@@ -53,18 +59,22 @@ const delivering = (change: (delivery: Delivery) => Partial<Delivery>) =>
 const mutants: ReadonlyArray<Mutant> = [
   {
     breaks: "expectLast is ignored",
-    tests: ["expect-1", "expect-2", "expect-3", "append-all-4", "kv-3"],
+    tests: ["expect-1", "expect-2", "expect-3", "append-all-4", "kv-3", "own-3"],
     topic: without("expectLast")
   },
-  { breaks: "expectLastOn is ignored", tests: ["fence-1", "append-all-9"], topic: without("expectLastOn") },
+  {
+    breaks: "expectLastOn is ignored",
+    tests: ["fence-1", "append-all-9", "own-2"],
+    topic: without("expectLastOn")
+  },
   {
     breaks: "ids are ignored",
     tests: ["dedupe-1", "dedupe-3", "append-all-6", "append-all-7"],
     topic: without("messageId")
   },
   { breaks: "headers are lost", tests: ["append-1", "kv-4"], topic: without("headers") },
-  { breaks: "roll-ups are appends", tests: ["rollup-1", "kv-4"], topic: without("rollup") },
-  { breaks: "a ttl is ignored", tests: ["limits-2", "kv-12"], topic: without("ttl") },
+  { breaks: "roll-ups are appends", tests: ["rollup-1", "kv-4", "own-1"], topic: without("rollup") },
+  { breaks: "a ttl is ignored", tests: ["limits-2", "kv-12", "own-5"], topic: without("ttl") },
   {
     breaks: "the expectation is checked before the id",
     tests: ["dedupe-2"],
@@ -83,6 +93,45 @@ const mutants: ReadonlyArray<Mutant> = [
         Effect.forEach(requests, (request) =>
           Effect.map(Effect.andThen(Effect.yieldNow, topic.append(request)), (a) => a.sequence)
         )
+    })
+  },
+  {
+    breaks: "what is for later comes early",
+    tests: ["at-1", "at-2", "at-3"],
+    topic: scheduling((request) => ({ atMillis: request.atMillis - 100 }))
+  },
+  {
+    breaks: "what is for later comes too late",
+    tests: ["at-1", "at-2", "at-5"],
+    topic: scheduling((request) => ({ atMillis: Math.max(request.atMillis, Date.now()) + 700 }))
+  },
+  {
+    breaks: "what is for later is not replaced",
+    tests: ["at-3"],
+    topic: scheduling(() => ({ schedule: `later.${crypto.randomUUID()}` }))
+  },
+  {
+    breaks: "an appendAt ignores its id and its expectation",
+    tests: ["at-3", "at-6"],
+    topic: (topic) => ({
+      appendAt: ({ expectLast: _, messageId: __, ...request }) => topic.appendAt(request)
+    })
+  },
+  {
+    breaks: "the ttl of what is for later is ignored",
+    tests: ["at-8"],
+    topic: (topic) => ({ appendAt: ({ ttl: _, ...request }) => topic.appendAt(request) })
+  },
+  {
+    breaks: "nothing can be cancelled",
+    tests: ["at-4"],
+    topic: () => ({ cancelAt: () => Effect.succeed(true) })
+  },
+  {
+    breaks: "cancelling removes any record",
+    tests: ["at-4"],
+    topic: (topic) => ({
+      cancelAt: (schedule) => Effect.map(topic.purge({ filter: schedule }), (removed) => removed > 0)
     })
   },
   {
@@ -151,7 +200,7 @@ const mutants: ReadonlyArray<Mutant> = [
   },
   {
     breaks: "maxAckPending is ignored",
-    tests: ["delivery-11", "reader-4", "subscription-5"],
+    tests: ["delivery-11", "reader-4", "subscription-5", "part-1"],
     topic: (topic) => ({
       subscription: ({ maxAckPending: _, ...spec }) =>
         Effect.map(topic.subscription(spec), (s) => ({

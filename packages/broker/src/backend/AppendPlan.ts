@@ -1,5 +1,5 @@
 import { isSubject } from "../Subject.ts"
-import type { Headers, TopicRecord } from "../TopicRecord.ts"
+import type { Headers, RecordSchedule, TopicRecord } from "../TopicRecord.ts"
 import { reachedLimit } from "./ReachedLimit.ts"
 import { recordBytes } from "./RecordBytes.ts"
 import type { TopicIndex } from "./TopicIndex.ts"
@@ -15,13 +15,23 @@ export interface Candidate {
   readonly expectLastOn: { readonly subject: string; readonly sequence: number } | undefined
   readonly ttlMillis: number | undefined
   readonly rollup: boolean
+  /** The record waits on `subject` until its moment. */
+  readonly schedule: StoredSchedule | undefined
+}
+
+/** What becomes of a waiting record at its moment. */
+export interface StoredSchedule extends RecordSchedule {
+  readonly ttlMillis?: number
 }
 
 /** A record as a local backend stores it: what readers see, and what a rebuild of the index needs. */
-export interface StoredRecord extends Omit<TopicRecord, "messageId"> {
+export interface StoredRecord extends Omit<TopicRecord, "messageId" | "schedule"> {
   readonly messageId: string | undefined
   readonly ttlMillis: number | undefined
   readonly rollup: boolean
+  readonly schedule: StoredSchedule | undefined
+  /** The sequence of the waiting record whose place this one takes. */
+  readonly fires: number | undefined
 }
 
 /** Why a group was not accepted. */
@@ -93,11 +103,43 @@ export const malformed = (candidate: Candidate, settings: TopicSettings): Refusa
       `"${expectLastOn.subject}" is not a concrete subject: a check takes no wildcard`
     )
   }
+  const unscheduled =
+    candidate.schedule === undefined ? undefined : badSchedule(candidate, candidate.schedule, settings)
+  if (unscheduled !== undefined) return unscheduled
   const expected = expectLast ?? expectLastOn?.sequence ?? 0
   if (!Number.isSafeInteger(expected) || expected < 0) {
     return rejected("argument", `an expected sequence is 0 or more, not ${expected}`)
   }
   return oversized(candidate, settings)
+}
+
+/** The last moment that every backend can write down: the end of the year 9999. */
+const latestMillis = 253_402_300_799_000
+
+const badSchedule = (
+  { subject }: Candidate,
+  schedule: StoredSchedule,
+  settings: TopicSettings
+): Refusal | undefined => {
+  const { atMillis, ttlMillis } = schedule
+  if (!isSubject(schedule.subject) || schedule.subject === subject) {
+    return rejected(
+      "subject",
+      `"${schedule.subject}" cannot be appended to from "${subject}": use two concrete subjects that differ`
+    )
+  }
+  if (!(atMillis >= 0 && atMillis <= latestMillis)) {
+    return rejected("argument", `a moment is 0 to ${latestMillis} ms after 1970, not ${atMillis}`)
+  }
+  if (ttlMillis !== undefined && !(ttlMillis >= 1_000 && Number.isFinite(ttlMillis))) {
+    return rejected("argument", `a ttl of ${ttlMillis} ms is under the 1 second that every backend can keep`)
+  }
+  return settings.discard === "reject"
+    ? rejected(
+        "argument",
+        'a topic with discard "reject" keeps no records for later, because it might have no room at their moment: use one with discard "old"'
+      )
+    : undefined
 }
 
 const oversized = (candidate: Candidate, settings: TopicSettings): Refusal | undefined => {
@@ -162,7 +204,7 @@ export const planAppend = (
   let sequence = index.lastSequence
   return {
     tag: "Accepted",
-    records: candidates.map(({ data, headers, messageId, rollup, subject, ttlMillis }) => ({
+    records: candidates.map(({ data, headers, messageId, rollup, schedule, subject, ttlMillis }) => ({
       sequence: ++sequence,
       subject,
       timeMillis,
@@ -170,7 +212,9 @@ export const planAppend = (
       data,
       messageId,
       ttlMillis,
-      rollup
+      rollup,
+      schedule,
+      fires: undefined
     }))
   }
 }
@@ -194,4 +238,21 @@ const brokenExpectation = (index: TopicIndex, candidates: ReadonlyArray<Candidat
     written?.add(subject)
   }
   return undefined
+}
+
+/** The record that takes the place of one that waited. */
+export const planFiring = (index: TopicIndex, waiting: TopicRecord, nowMillis: number): StoredRecord => {
+  const schedule = waiting.schedule as StoredSchedule
+  return {
+    sequence: index.lastSequence + 1,
+    subject: schedule.subject,
+    timeMillis: Math.max(nowMillis, index.lastTimeMillis),
+    headers: waiting.headers,
+    data: waiting.data,
+    messageId: undefined,
+    ttlMillis: schedule.ttlMillis,
+    rollup: false,
+    schedule: undefined,
+    fires: waiting.sequence
+  }
 }

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Semaphore from "effect/Semaphore"
 import type { BrokerError } from "../BrokerError.ts"
 import type { Subscription, SubscriptionInfo, SubscriptionSpec, SubscriptionStart } from "../Subscription.ts"
+import type { Topic } from "../Topic.ts"
 import type { Fork } from "./Alarm.ts"
 import { mismatchError, notFoundError, rejectedError } from "./BrokerFailure.ts"
 import type { OpenedTopic } from "./LocalStorage.ts"
@@ -14,8 +15,9 @@ import type { TopicEngine } from "./TopicEngine.ts"
 /** The subscriptions of one open local topic. */
 export interface LocalSubscriptions {
   readonly open: (spec: SubscriptionSpec) => Effect.Effect<Subscription, BrokerError>
+  readonly update: Topic["updateSubscription"]
   readonly remove: (name: string) => Effect.Effect<void, BrokerError>
-  readonly infos: () => ReadonlyArray<SubscriptionInfo>
+  readonly infos: Effect.Effect<ReadonlyArray<SubscriptionInfo>, BrokerError>
   readonly close: () => void
 }
 
@@ -86,6 +88,30 @@ export const makeLocalSubscriptions = (
     engine.close(true)
   })
 
+  /** What is reported as skipped stays reported, so it is kept before it is told. */
+  const infoOf = (engine: SubscriptionEngine): Effect.Effect<SubscriptionInfo, BrokerError> =>
+    Effect.suspend(() => {
+      const info = engine.info()
+      return info.exhausted.length === 0 ? Effect.succeed(info) : Effect.as(engine.flush, info)
+    })
+
+  const update = (engine: SubscriptionEngine, change: Parameters<Subscription["update"]>[0]) =>
+    Effect.flatMap(updateSubscriptionSpec(engine.state.settings, change, topicName), (settings) => {
+      engine.update(settings)
+      return engine.flush
+    })
+
+  const updateByName: Topic["updateSubscription"] = (name, change) =>
+    Effect.suspend(() => {
+      const operation = `update subscription ${name} of ${topicName}`
+      const closed = topic.closedError(operation)
+      if (closed !== undefined) return Effect.fail(closed)
+      const engine = engines.get(name)
+      return engine === undefined
+        ? Effect.fail(notFoundError("subscription", operation, "There is none of that name: open it first."))
+        : update(engine, change)
+    })
+
   const toSubscription = (engine: SubscriptionEngine): Subscription => {
     const { name } = engine.state.settings
     const operation = `subscription ${name} of ${topicName}`
@@ -108,14 +134,8 @@ export const makeLocalSubscriptions = (
               )
             )
           : Effect.fail(rejectedError("argument", operation, `A prefetch is at least 1, not ${prefetch}.`)),
-      info: usable(Effect.sync(() => engine.info())),
-      update: (change) =>
-        usable(
-          Effect.flatMap(updateSubscriptionSpec(engine.state.settings, change, topicName), (settings) => {
-            engine.update(settings)
-            return engine.flush
-          })
-        ),
+      info: usable(infoOf(engine)),
+      update: (change) => usable(update(engine, change)),
       reset: (position) =>
         usable(
           Effect.suspend(() => {
@@ -130,9 +150,13 @@ export const makeLocalSubscriptions = (
 
   return {
     open: (spec) => oneAtATime.withPermits(1)(open(spec)),
+    update: (name, change) => oneAtATime.withPermits(1)(updateByName(name, change)),
     remove: (name) => oneAtATime.withPermits(1)(remove(name)),
-    infos: () =>
-      Array.from(engines.values(), (engine) => engine.info()).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    infos: Effect.suspend(() =>
+      Effect.map(Effect.forEach(Array.from(engines.values()), infoOf), (infos) =>
+        infos.sort((a, b) => (a.name < b.name ? -1 : 1))
+      )
+    ),
     close: () => {
       for (const engine of engines.values()) engine.close(false)
     }

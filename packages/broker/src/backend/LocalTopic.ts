@@ -5,13 +5,13 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { BrokerError } from "../BrokerError.ts"
 import { isFilter, isSubject } from "../Subject.ts"
-import type { AppendRequest, ReadFrom, ReadOptions, Topic, TopicInfo } from "../Topic.ts"
+import type { Appended, AppendRequest, ReadFrom, ReadOptions, Topic, TopicInfo } from "../Topic.ts"
 import type { TopicRecord } from "../TopicRecord.ts"
 import { notFoundError, rejectedError } from "./BrokerFailure.ts"
 import type { LocalSubscriptions } from "./LocalSubscriptions.ts"
-import { badFilters, badStart, readRequest } from "./ReadSpec.ts"
+import { badFilters, badStart, readRequest, readScheduled } from "./ReadSpec.ts"
 import { TopicCursor } from "./TopicCursor.ts"
-import type { TopicEngine } from "./TopicEngine.ts"
+import type { Accepted, TopicEngine } from "./TopicEngine.ts"
 
 /** The port over one open local topic. */
 export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscriptions): Topic => {
@@ -22,6 +22,12 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
 
   const submit = (requests: ReadonlyArray<AppendRequest>, atomic: boolean) =>
     engine.submit(requests.map(readRequest), atomic, appending)
+
+  const answer = (accepted: Accepted | BrokerError): Effect.Effect<Appended, BrokerError> => {
+    if (accepted instanceof BrokerError) return Effect.fail(accepted)
+    const { committed, duplicate, sequence } = accepted
+    return Effect.as(committed, { sequence, duplicate })
+  }
 
   /** A sequence that the index answers, once it may be shown: what was accepted meanwhile may have replaced it. */
   const whenVisible = (sequence: () => number): Effect.Effect<number, BrokerError> =>
@@ -133,13 +139,7 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
 
   return {
     name,
-    append: (request) =>
-      Effect.suspend(() => {
-        const accepted = submit([request], false)
-        if (accepted instanceof BrokerError) return Effect.fail(accepted)
-        const { committed, duplicate, sequence } = accepted
-        return Effect.as(committed, { sequence, duplicate })
-      }),
+    append: (request) => Effect.suspend(() => answer(submit([request], false))),
     appendAll: (requests) =>
       Effect.suspend(() => {
         const count = requests.length
@@ -150,6 +150,32 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
         return Effect.as(
           accepted.committed,
           Array.from({ length: count }, (_, i) => first + i)
+        )
+      }),
+    appendAt: (request) =>
+      Effect.suspend(() => answer(engine.submit([readScheduled(request)], false, appending))),
+    cancelAt: (schedule) =>
+      Effect.suspend(() => {
+        const operation = `cancel what waits on ${schedule} of ${name}`
+        if (!isSubject(schedule)) {
+          return Effect.fail(rejectedError("subject", operation, `"${schedule}" is not a concrete subject.`))
+        }
+        return Effect.flatMap(
+          whenVisible(() => index.lastOf(schedule)),
+          (sequence): Effect.Effect<boolean, BrokerError> => {
+            if (sequence === 0) return Effect.succeed(false)
+            const records = engine.records([sequence], operation)
+            if (records instanceof BrokerError) return Effect.fail(records)
+            if (records[0]?.schedule === undefined) return Effect.succeed(false)
+            const removal = engine.remove(
+              (timeMillis) => ({ kind: "delete", sequence, timeMillis }),
+              () => index.remove(sequence),
+              operation
+            )
+            return removal instanceof BrokerError
+              ? Effect.fail(removal)
+              : Effect.as(removal.committed, removal.removed)
+          }
         )
       }),
     read: (options) => stream(options, false),
@@ -173,6 +199,7 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
       if (closed !== undefined) return yield* closed
       yield* engine.barrier
       engine.expire()
+      const infos = yield* subscriptions.infos
       return {
         name,
         firstSequence: index.firstSequence,
@@ -181,7 +208,7 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
         records: index.records.count,
         bytes: index.bytes,
         subjects: index.subjects.size,
-        subscriptions: subscriptions.infos()
+        subscriptions: infos
       } satisfies TopicInfo
     }),
     purge: ({ below, filter, keep }) =>
@@ -223,6 +250,7 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
         return removal instanceof BrokerError ? Effect.fail(removal) : removal.committed
       }),
     subscription: subscriptions.open,
+    updateSubscription: subscriptions.update,
     deleteSubscription: subscriptions.remove
   }
 }

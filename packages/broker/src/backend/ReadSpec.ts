@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { BrokerError } from "../BrokerError.ts"
 import { isFilter, isName } from "../Subject.ts"
 import type { SubscriptionSpec } from "../Subscription.ts"
-import type { AppendRequest, TopicSpec } from "../Topic.ts"
+import type { AppendRequest, ScheduledAppend, TopicSpec } from "../Topic.ts"
 import type { Candidate } from "./AppendPlan.ts"
 import { rejectedError } from "./BrokerFailure.ts"
 import type { SubscriptionSettings } from "./SubscriptionSettings.ts"
@@ -112,7 +112,25 @@ export const readRequest = (request: AppendRequest): Candidate => ({
   expectLast: request.expectLast,
   expectLastOn: request.expectLastOn,
   ttlMillis: request.ttl === undefined ? undefined : Duration.toMillis(request.ttl),
-  rollup: request.rollup === true
+  rollup: request.rollup === true,
+  schedule: undefined
+})
+
+/** A record that waits, with its moment and durations in milliseconds: a roll-up, because one waits on a subject. */
+export const readScheduled = ({
+  atMillis,
+  schedule,
+  subject,
+  ttl,
+  ...request
+}: ScheduledAppend): Candidate => ({
+  ...readRequest({ ...request, subject: schedule }),
+  rollup: true,
+  schedule: {
+    atMillis: Math.ceil(atMillis),
+    subject,
+    ...(ttl === undefined ? {} : { ttlMillis: Duration.toMillis(ttl) })
+  }
 })
 
 /** The settings after `update`: what is not named stays. */

@@ -17,9 +17,11 @@ export class RecordCopies {
     const { headers, messageId, sequence, subject, timeMillis } = record
     const data = this.copyBytes(record.data)
     const kept = { ...headers }
-    return messageId === undefined
-      ? { sequence, subject, timeMillis, headers: kept, data }
-      : { sequence, subject, timeMillis, headers: kept, data, messageId }
+    const copied: TopicRecord =
+      messageId === undefined
+        ? { sequence, subject, timeMillis, headers: kept, data }
+        : { sequence, subject, timeMillis, headers: kept, data, messageId }
+    return record.schedule === undefined ? copied : { ...copied, schedule: record.schedule }
   }
 
   private copyBytes(data: Uint8Array): Uint8Array {

@@ -185,9 +185,13 @@ export class SubscriptionState {
     return this.due.size
   }
 
-  /** Changes what can be changed; deliveries under way keep their deadlines. */
+  /** Changes what can be changed; deliveries under way keep their deadlines, what waits is judged by the new bound. */
   update(settings: SubscriptionSettings): void {
     this.settings = settings
+    for (const sequence of this.ready.slice(this.readyAt)) {
+      const entry = this.outstanding.get(sequence)
+      if (entry !== undefined && entry.attempt >= settings.maxDeliver) this.exhaust(sequence, entry)
+    }
     this.cursor = new TopicCursor(this.index, settings.filters, this.cursor.position)
   }
 

@@ -1,9 +1,9 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { type BrokerError, Unknown } from "../BrokerError.ts"
+import { BrokerError, Unknown } from "../BrokerError.ts"
 import type { TopicRecord } from "../TopicRecord.ts"
 import { Alarm, type Fork } from "./Alarm.ts"
-import { type Candidate, planAppend } from "./AppendPlan.ts"
+import { type Candidate, planAppend, planFiring, type StoredRecord } from "./AppendPlan.ts"
 import { brokerError, notFoundError, refusalError, storageError } from "./BrokerFailure.ts"
 import { CommitQueue } from "./CommitQueue.ts"
 import { type OpenedTopic, type Removal, StoreFailure, type TopicStore } from "./LocalStorage.ts"
@@ -39,6 +39,7 @@ export class TopicEngine {
   private readonly watchers = new Set<() => void>()
   private readonly clock: Clock.Clock
   private readonly expiry: Alarm
+  private readonly schedules: Alarm
   private closed: ((operation: string) => BrokerError) | undefined
   private failure: StoreFailure | undefined
 
@@ -49,13 +50,17 @@ export class TopicEngine {
     this.clock = clock
     this.commits = new CommitQueue(opened.index.lastSequence)
     this.expiry = new Alarm(fork, clock, () => this.expire())
+    this.schedules = new Alarm(fork, clock, () => this.fire())
     opened.listen({
       committed: (ticket) => {
-        if (this.commits.commit(ticket)) this.notify()
+        if (!this.commits.commit(ticket)) return
+        this.notify()
+        this.awaitSchedule()
       },
       failed: (failure) => this.fail(failure)
     })
     this.expire()
+    this.awaitSchedule()
   }
 
   /** The last sequence that may be shown. */
@@ -98,26 +103,10 @@ export class TopicEngine {
       const committed = verdict.sequence <= this.visible ? Effect.void : this.barrier
       return { sequence: verdict.sequence, duplicate: true, committed }
     }
-    const { records } = verdict
-    const ticket = this.store.append(records)
-    if (ticket instanceof StoreFailure) return this.fail(ticket, operation)
-    for (const record of records) {
-      this.index.append({
-        sequence: record.sequence,
-        subject: record.subject,
-        timeMillis: record.timeMillis,
-        bytes: recordBytes(record),
-        messageId: record.messageId,
-        ttlMillis: record.ttlMillis,
-        rollup: record.rollup
-      })
-    }
-    const sequence = this.index.lastSequence
-    const committed = this.commits.add(ticket, sequence)
-    if (this.visible === sequence) this.notify()
-    const next = this.index.nextExpiryMillis()
-    if (next !== Number.POSITIVE_INFINITY) this.expiry.set(next + expiryStepMillis)
-    return { sequence, duplicate: false, committed }
+    const committed = this.keep(verdict.records, operation)
+    return committed instanceof BrokerError
+      ? committed
+      : { sequence: this.index.lastSequence, duplicate: false, committed }
   }
 
   /** Keeps a removal and applies it; answers what it removed and how to wait for it. */
@@ -195,6 +184,7 @@ export class TopicEngine {
   refuse(error: (operation: string) => BrokerError): void {
     this.closed ??= error
     this.expiry.stop()
+    this.schedules.stop()
     this.notify()
   }
 
@@ -207,6 +197,61 @@ export class TopicEngine {
         "The topic was closed before the answer: it may or may not be stored. Retry with the same messageId."
       )
     )
+  }
+
+  /** Stores accepted records and takes them into the index; answers how to wait for them. */
+  private keep(
+    records: ReadonlyArray<StoredRecord>,
+    operation: string
+  ): Effect.Effect<void, BrokerError> | BrokerError {
+    const ticket = this.store.append(records)
+    if (ticket instanceof StoreFailure) return this.fail(ticket, operation)
+    for (const record of records) {
+      this.index.append({
+        sequence: record.sequence,
+        subject: record.subject,
+        timeMillis: record.timeMillis,
+        bytes: recordBytes(record),
+        messageId: record.messageId,
+        ttlMillis: record.ttlMillis,
+        rollup: record.rollup,
+        atMillis: record.schedule?.atMillis,
+        fires: record.fires
+      })
+    }
+    const sequence = this.index.lastSequence
+    const committed = this.commits.add(ticket, sequence)
+    if (this.visible === sequence) {
+      this.notify()
+      this.awaitSchedule()
+    }
+    const next = this.index.nextExpiryMillis()
+    if (next !== Number.POSITIVE_INFINITY) this.expiry.set(next + expiryStepMillis)
+    return committed
+  }
+
+  /** Wakes up when the next waiting record is due; one that may not be shown yet is looked at when it may. */
+  private awaitSchedule(): void {
+    const { atMillis, sequence } = this.index.nextSchedule()
+    if (sequence !== 0 && sequence <= this.visible) this.schedules.set(atMillis)
+  }
+
+  /** Appends what is due. One record takes the place of the other in one step, so a crash neither loses nor doubles it. */
+  private fire(): void {
+    const operation = `append to ${this.settings.name}`
+    if (this.unusable(operation) !== undefined) return
+    const nowMillis = this.nowMillis()
+    this.index.expire(nowMillis)
+    for (;;) {
+      const { atMillis, sequence } = this.index.nextSchedule()
+      if (sequence === 0 || sequence > this.visible || atMillis > nowMillis) break
+      const read = this.store.read([sequence])
+      // What is wrong with the store, the next append or read tells.
+      if (read instanceof StoreFailure) return
+      const fired = planFiring(this.index, read[0] as TopicRecord, nowMillis)
+      if (this.keep([fired], operation) instanceof BrokerError) return
+    }
+    this.awaitSchedule()
   }
 
   private unusable(operation: string): BrokerError | undefined {

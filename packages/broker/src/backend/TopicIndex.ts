@@ -16,6 +16,10 @@ export interface IndexedRecord {
   readonly ttlMillis?: number | undefined
   /** Drops the older records of the same subject. */
   readonly rollup?: boolean | undefined
+  /** When the record, which waits for it, is due. */
+  readonly atMillis?: number | undefined
+  /** The waiting record whose place this one takes. */
+  readonly fires?: number | undefined
 }
 
 /** A subject and its last sequence. */
@@ -47,6 +51,7 @@ export class TopicIndex {
   bytes = 0
   private readonly settings: TopicSettings
   private readonly expiries = new DeadlineHeap()
+  private readonly schedules = new DeadlineHeap()
   private readonly removed: (sequence: number) => unknown
 
   /** `removed` is told of every record that goes, by whatever cause. */
@@ -74,6 +79,7 @@ export class TopicIndex {
   /** Takes in an accepted record and drops what the limits and its roll-up no longer allow. */
   append(record: IndexedRecord): void {
     const { sequence, timeMillis } = record
+    if (record.fires !== undefined) this.remove(record.fires)
     const subject = this.subjects.getOrAdd(record.subject)
     const previous = subject.last
     this.records.add(sequence, subject.id, record.bytes, timeMillis, previous)
@@ -85,6 +91,7 @@ export class TopicIndex {
     this.lastTimeMillis = timeMillis
     if (record.messageId !== undefined) this.ids.add(record.messageId, { sequence, timeMillis })
     if (record.ttlMillis !== undefined) this.expiries.push(timeMillis + record.ttlMillis, sequence)
+    if (record.atMillis !== undefined) this.schedules.push(record.atMillis, sequence)
 
     const perSubject =
       record.rollup === true ? 1 : (this.settings.maxRecordsPerSubject ?? Number.POSITIVE_INFINITY)
@@ -149,6 +156,13 @@ export class TopicIndex {
         ? Number.POSITIVE_INFINITY
         : this.records.timeOf(this.records.first) + maxAgeMillis
     return Math.min(oldest, this.expiries.nextMillis)
+  }
+
+  /** The record that waits and is due next: its sequence, 0 when none waits, and its moment. */
+  nextSchedule(): { readonly sequence: number; readonly atMillis: number } {
+    const { records, schedules } = this
+    while (schedules.size > 0 && !records.has(schedules.nextSequence)) schedules.pop()
+    return { sequence: schedules.nextSequence, atMillis: schedules.nextMillis }
   }
 
   /** The subject of a record that is there. */

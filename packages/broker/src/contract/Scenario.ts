@@ -62,7 +62,7 @@ export const range = (first: number, last: number): Array<number> =>
   Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i)
 
 /** Repeats while the backend says that another write on the same check is in flight. */
-export const whileBusy = <A>(effect: Effect.Effect<A, BrokerError>) =>
+export const whileBusy = <A, R>(effect: Effect.Effect<A, BrokerError, R>) =>
   Effect.retry(effect, {
     while: (error) => error.reason._tag === "Busy",
     schedule: Schedule.spaced("5 millis").pipe(Schedule.jittered),
@@ -70,8 +70,8 @@ export const whileBusy = <A>(effect: Effect.Effect<A, BrokerError>) =>
   })
 
 /** The reason of a failure that must come. */
-export const failsWith = Effect.fnUntraced(function* <A, Tag extends BrokerErrorReason["_tag"]>(
-  effect: Effect.Effect<A, BrokerError>,
+export const failsWith = Effect.fnUntraced(function* <A, R, Tag extends BrokerErrorReason["_tag"]>(
+  effect: Effect.Effect<A, BrokerError, R>,
   tag: Tag
 ) {
   const error = yield* Effect.flip(whileBusy(effect))

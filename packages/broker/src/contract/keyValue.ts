@@ -1,4 +1,5 @@
 import { assert } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -291,5 +292,41 @@ export const keyValueRestart: ReadonlyArray<RestartTest> = [
         })
       )
     })
+  ),
+
+  restartTest(
+    "restart-11",
+    "a key with a ttl ends at its time, not before; a watch goes on at its revision",
+    (session) =>
+      Effect.gen(function* () {
+        const name = yield* uniqueName
+        yield* session(
+          Effect.gen(function* () {
+            const kv = yield* KeyValue.open({ name })
+            yield* kv.put("stays", bytes("1"))
+            yield* kv.put("lease", bytes("2"), { ttl: "4 seconds" })
+          })
+        )
+        yield* session(
+          Effect.gen(function* () {
+            const kv = yield* KeyValue.open({ name })
+            const lease = Option.getOrThrow(yield* kv.get("lease"))
+            assert.strictEqual(lease.revision, 2)
+            const resumed = yield* kv.watch(">", { fromRevision: 2 }).pipe(Stream.take(2), Stream.runCollect)
+            assert.deepStrictEqual(
+              resumed.map((event) => (event._tag === "Entry" ? event.entry.key : event._tag)),
+              ["lease", "Current"]
+            )
+            const [, now] = yield* eventually(
+              "the key ends",
+              Effect.zip(get(kv, "lease"), Clock.currentTimeMillis),
+              ([value]) => value === undefined
+            )
+            assert.isAtLeast(now - lease.timeMillis, 4_000)
+            assert.isAtMost(now - lease.timeMillis, 6_500)
+            assert.strictEqual(yield* get(kv, "stays"), "1")
+          })
+        )
+      })
   )
 ]

@@ -278,5 +278,40 @@ export const readerRestart: ReadonlyArray<RestartTest> = [
         })
       )
     })
+  ),
+
+  restartTest(
+    "restart-10",
+    "a paused subscription stays paused, and can be changed by its name before it is opened",
+    (session) =>
+      Effect.gen(function* () {
+        const name = yield* uniqueName
+        const open = Effect.flatMap(Broker, (broker) => broker.topic({ name }))
+        yield* session(
+          Effect.gen(function* () {
+            const topic = yield* open
+            yield* fill(topic, 2)
+            const subscription = yield* topic.subscription({ name: "s", filters: ["item.2"] })
+            yield* subscription.update({ paused: true })
+          })
+        )
+        yield* session(
+          Effect.gen(function* () {
+            const topic = yield* open
+            const subscription = yield* topic.subscription({ name: "s", filters: ["item.2"], paused: true })
+            yield* nothingWithin(yield* subscription.reader({ prefetch: 2 }), 300)
+          })
+        )
+        yield* session(
+          Effect.gen(function* () {
+            const topic = yield* open
+            yield* topic.updateSubscription("s", { paused: false, maxDeliver: 3 })
+            const subscription = yield* topic.subscription({ name: "s", filters: ["item.2"], maxDeliver: 3 })
+            const reader = yield* subscription.reader({ prefetch: 2 })
+            assert.deepStrictEqual(sequencesOf(yield* ackMany(reader, 1)), [2])
+            yield* nothingWithin(reader, 200)
+          })
+        )
+      })
   )
 ]

@@ -171,6 +171,7 @@ export const subscription: ReadonlyArray<ContractTest> = [
       yield* subscription.reset("new")
       assert.deepStrictEqual(yield* all, [])
       yield* fill(topic, 1)
+      yield* eventually("it is counted", subscription.info, (info) => info.pending === 1)
       assert.deepStrictEqual(yield* all, [[5, 1]])
     })
   ),
@@ -261,6 +262,38 @@ export const subscription: ReadonlyArray<ContractTest> = [
         assert.strictEqual(reason.cause, "argument")
       }
       yield* failsWith(topic.subscription({ name: "a.b" }), "Rejected")
+    })
+  ),
+
+  test("subscription-13", "it can be changed by its name, whatever specification it has", () =>
+    Effect.gen(function* () {
+      const topic = yield* newTopic()
+      yield* fill(topic, 3)
+      const subscription = yield* topic.subscription({ name: "s", maxAckPending: 1, paused: true })
+      const reader = yield* subscription.reader({ prefetch: 10 })
+      yield* topic.updateSubscription("s", { maxAckPending: 2, paused: false })
+      assert.deepStrictEqual(sequencesOf(yield* takeMany(reader, 2)), [1, 2])
+      yield* nothingWithin(reader, 200)
+      yield* topic.subscription({ name: "s", maxAckPending: 2 })
+      const reason = yield* failsWith(topic.updateSubscription("t", { maxDeliver: 2 }), "NotFound")
+      assert.strictEqual(reason.what, "subscription")
+      yield* failsWith(topic.updateSubscription("s", { maxDeliver: 0 }), "Rejected")
+    })
+  ),
+
+  test("subscription-14", "a lower maxDeliver judges what waits for its next delivery too", () =>
+    Effect.gen(function* () {
+      const topic = yield* newTopic()
+      yield* fill(topic, 2)
+      const subscription = yield* topic.subscription({ name: "s", maxDeliver: 5 })
+      const reader = yield* subscription.reader({ prefetch: 2 })
+      const [one, two] = yield* takeMany(reader, 2)
+      yield* two?.ack ?? Effect.void
+      yield* one?.retry("500 millis") ?? Effect.void
+      yield* subscription.update({ maxDeliver: 1 })
+      yield* nothingWithin(reader, 1_000)
+      yield* eventually("it is reported", subscription.info, (info) => info.exhausted.includes(1))
+      assert.deepStrictEqual(yield* sequences(topic), [1, 2])
     })
   )
 ]

@@ -11,10 +11,14 @@ import type { BounceTest, ContractTest, RestartTest, Session } from "./ContractT
 import { uncovered } from "./clauses.ts"
 import { consumer } from "./consumer.ts"
 import { delivery } from "./delivery.ts"
+import { faults, faultsRestart } from "./faults.ts"
 import { keyValue, keyValueRestart } from "./keyValue.ts"
 import { limits } from "./limits.ts"
+import { ownership, ownershipRestart } from "./ownership.ts"
+import { partitioned } from "./partitions.ts"
 import { read, readBounce } from "./read.ts"
 import { reader, readerRestart } from "./reader.ts"
+import { schedule, scheduleRestart } from "./schedule.ts"
 import { subscription } from "./subscription.ts"
 import { topic } from "./topic.ts"
 
@@ -52,11 +56,15 @@ export interface SuiteOptions {
 
 /** Tests on one running backend; those that wait longest first, so that they run beside the rest. */
 export const tests: ReadonlyArray<ContractTest> = [
+  ...partitioned.toReversed(),
+  ...ownership,
   ...limits,
   ...keyValue.toReversed(),
   ...delivery,
   ...reader,
   ...consumer,
+  ...schedule,
+  ...faults,
   ...subscription,
   ...read,
   ...append,
@@ -68,7 +76,10 @@ export const tests: ReadonlyArray<ContractTest> = [
 export const restartTests: ReadonlyArray<RestartTest> = [
   ...appendRestart,
   ...readerRestart,
-  ...keyValueRestart
+  ...keyValueRestart,
+  ...scheduleRestart,
+  ...ownershipRestart,
+  ...faultsRestart
 ]
 
 /** Tests that restart the server under a client. */
@@ -85,40 +96,29 @@ const sessionOf =
       Effect.ensuring(Effect.orDie(store.restart ?? Effect.void))
     )
 
+const titleOf = (test: { readonly id: string; readonly title: string }) => `${test.id} ${test.title}`
+
 /** Registers the tests of the contract for one backend. */
 export const suite = (options: SuiteOptions): void => {
   const skipped = options.notYet ?? {}
-  const title = (test: { readonly id: string; readonly title: string }) => `${test.id} ${test.title}`
-
   layer(options.layer, { concurrent: true, excludeTestServices: true, timeout: timeoutMillis })(
     `${options.name}: contract`,
     (it) => {
       for (const test of tests) {
         const register = test.id in skipped ? it.effect.skip : it.effect
-        register(title(test), () => test.run, timeoutMillis)
+        register(titleOf(test), () => test.run, timeoutMillis)
       }
     }
   )
 
   const { bounce, restart } = options
-  if (restart !== undefined) {
-    describe(`${options.name}: contract across restarts`, { concurrent: true }, () => {
-      for (const test of restartTests) {
-        const register = test.id in skipped ? it.live.skip : it.live
-        register(
-          title(test),
-          () => Effect.flatMap(restart, (store) => test.run(sessionOf(store))),
-          timeoutMillis
-        )
-      }
-    })
-  }
+  if (restart !== undefined) restartSuite({ ...options, restart })
   if (bounce !== undefined) {
     describe(`${options.name}: contract while the server restarts`, { concurrent: true }, () => {
       for (const test of bounceTests) {
         const register = test.id in skipped ? it.live.skip : it.live
         register(
-          title(test),
+          titleOf(test),
           () => Effect.flatMap(bounce, (server) => Effect.provide(test.run(server.bounce), server.layer)),
           timeoutMillis
         )
@@ -127,6 +127,22 @@ export const suite = (options: SuiteOptions): void => {
   }
 
   afterAll(() => Effect.runPromise(Console.log(report(options.name, skipped))))
+}
+
+/** Registers only the tests across restarts: for a second way in which a backend may end. */
+export const restartSuite = (
+  options: Pick<SuiteOptions, "name" | "notYet"> & Required<Pick<SuiteOptions, "restart">>
+): void => {
+  describe(`${options.name}: contract across restarts`, { concurrent: true }, () => {
+    for (const test of restartTests) {
+      const register = test.id in (options.notYet ?? {}) ? it.live.skip : it.live
+      register(
+        titleOf(test),
+        () => Effect.flatMap(options.restart, (store) => test.run(sessionOf(store))),
+        timeoutMillis
+      )
+    }
+  })
 }
 
 const report = (name: string, skipped: Readonly<Record<string, string>>) =>

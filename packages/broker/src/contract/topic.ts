@@ -1,11 +1,27 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Broker } from "../Broker.ts"
+import * as Subject from "../Subject.ts"
 import { type ContractTest, test } from "./ContractTest.ts"
 import { failsWith, fill, newTopic, range, readAll, record, sequences, uniqueName } from "./Scenario.ts"
 
 /** Topics themselves, and removing records by hand. */
 export const topic: ReadonlyArray<ContractTest> = [
+  test("subject-1", "any id is a subject token, and the partition of a key is the NATS server's", () =>
+    Effect.gen(function* () {
+      const topic = yield* newTopic()
+      const ids = ["plain", "a.b", "a b", "*", ">", "=2E", "zażółć", "\u0000", "x".repeat(150)]
+      for (const id of ids) yield* topic.append(record(`id.${Subject.encodeToken(id)}`))
+      const stored = (yield* readAll(topic, { filters: ["id.*"] })).map((one) =>
+        Subject.decodeToken(one.subject.slice("id.".length))
+      )
+      assert.deepStrictEqual(stored, ids)
+      const partitions = ["a", "b", "c", "d", "e"].map((key) => Subject.partitionOf(key, 4))
+      assert.deepStrictEqual(partitions, [0, 1, 2, 3, 0])
+      assert.strictEqual(Subject.partitionSubject(3), "p.3")
+    })
+  ),
+
   test("topic-1", "opening with the same specification is a no-op, with another one an error", () =>
     Effect.gen(function* () {
       const broker = yield* Broker

@@ -28,6 +28,7 @@ const candidate = (subject: string, options: Partial<Candidate> = {}): Candidate
   expectLastOn: undefined,
   ttlMillis: undefined,
   rollup: false,
+  schedule: undefined,
   ...options
 })
 
