@@ -152,6 +152,20 @@ export class LossyDisk {
     for (const [file, entry] of this.files) if (path.dirname(file) === directory) entry.isNew = false
   }
 
+  syncDirectoryLater = (directory: string, done: (error: unknown) => void): void => {
+    const covered = [...this.files].filter(([file]) => path.dirname(file) === directory)
+    setImmediate(() => {
+      try {
+        this.call("fsync")
+        for (const [, entry] of covered) entry.isNew = false
+      } catch (error) {
+        done(error)
+        return
+      }
+      done(undefined)
+    })
+  }
+
   rename = (from: string, to: string): void => {
     this.call("rename")
     fs.renameSync(from, to)

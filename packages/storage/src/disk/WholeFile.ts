@@ -96,17 +96,14 @@ export const replaceFileLater = (
     }
     closing(() => {
       writeFully(fs, file, content, 0, content.length, 0)
-      fs.syncData(file, (error) => {
-        fs.close(file)
-        if (error !== undefined) {
-          done(error)
-          return
-        }
+      fs.syncData(file, (error) =>
         attempt(() => {
+          fs.close(file)
+          if (error !== undefined) throw error
           fs.rename(aside, path)
           fs.syncDirectoryLater(parentOf(path), done)
         })
-      })
+      )
     })
   })
 }
