@@ -236,10 +236,12 @@ export class LogReader {
     let spent = 0
     let more = true
     this.cutOff = 0
-    while (more && position >= 0 && position < segment.size) {
+    // Asked before each chunk too: one that ends with its last batch would be followed by another for nothing.
+    const hasRoom = (): boolean => spent < maxBytes || out.length === 0
+    while (more && hasRoom() && position >= 0 && position < segment.size) {
       const chunk = this.chunk(segment, position, Math.max(this.cutOff, maxBytes - spent, pointReadBytes))
       position = this.each(segment, chunk, (header, at) => {
-        more = header.baseSequence < end && (spent < maxBytes || out.length === 0)
+        more = header.baseSequence < end && hasRoom()
         if (!more) return false
         if (isControl(header) || header.baseSequence + header.span <= from) return true
         out.push(this.viewOf(segment, chunk, at, header, from))
