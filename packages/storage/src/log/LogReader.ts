@@ -242,7 +242,9 @@ export class LogReader {
     // Asked before each chunk too: one that ends with its last batch would be followed by another for nothing.
     const hasRoom = (): boolean => spent < maxBytes || out.length === 0
     while (more && hasRoom() && position >= 0 && position < segment.size) {
-      const chunk = this.chunk(segment, position, Math.max(this.cutOff, maxBytes - spent, pointReadBytes))
+      const wanted = Math.max(this.cutOff, maxBytes - spent, pointReadBytes)
+      const readTo = segment.index.endOfRead(position, wanted, segment.size)
+      const chunk = this.chunk(segment, position, readTo - position)
       position = this.each(segment, chunk, (header, at) => {
         more = header.baseSequence < end && hasRoom()
         if (!more) return false
