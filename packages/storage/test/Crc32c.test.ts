@@ -3,7 +3,13 @@ import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import { vi } from "vitest"
 import { seeded } from "../src/disk/SimFs.ts"
 import { checksumRoom, crc32c, releaseRoom } from "../src/log/Crc32c.ts"
-import { foldBytesMin, foldModule, foldPlaces, makeCrc32cByFolding, makeFoldingRoom } from "../src/log/Crc32cFold.ts"
+import {
+  foldBytesMin,
+  foldModule,
+  foldPlaces,
+  makeCrc32cByFolding,
+  makeFoldingRoom
+} from "../src/log/Crc32cFold.ts"
 import { crc32cByTable } from "../src/log/Crc32cTable.ts"
 import { wasmEngine } from "../src/log/WasmAssembler.ts"
 
@@ -79,7 +85,11 @@ describe("CRC-32C", () => {
       const bytes = noise(length, random)
       room.set(bytes, start)
       const seed = Math.floor(random() * 2 ** 32)
-      assert.strictEqual(inRoom(room, start, start + length, seed), crc32cByTable(bytes, 0, length, seed), `seed ${s}`)
+      assert.strictEqual(
+        inRoom(room, start, start + length, seed),
+        crc32cByTable(bytes, 0, length, seed),
+        `seed ${s}`
+      )
       assert.isTrue(Buffer.compare(room.subarray(start, start + length), bytes) === 0, `seed ${s}: changed`)
     }
   })

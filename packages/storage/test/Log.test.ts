@@ -79,7 +79,10 @@ describe("durability classes", () => {
         for (let turns = 0; turns < 30; turns++) yield* settle
         assert.strictEqual(acknowledged, 20)
         assert.isFalse(isPending(caller))
-        assert.isTrue(fs.trace.some((line) => line.startsWith("syncData ")), "a full segment waits for its sync")
+        assert.isTrue(
+          fs.trace.some((line) => line.startsWith("syncData ")),
+          "a full segment waits for its sync"
+        )
         assert.isFalse(fs.trace.some((line) => line.startsWith("syncData done")))
       })
     )
