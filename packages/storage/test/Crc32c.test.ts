@@ -2,8 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { count, firstSeed, patience } from "@troupe/vitest/counts"
 import { vi } from "vitest"
 import { seeded } from "../src/disk/SimFs.ts"
-import { crc32c } from "../src/log/Crc32c.ts"
-import { foldBytesMin, foldModule, foldPlaces, makeCrc32cByFolding } from "../src/log/Crc32cFold.ts"
+import { checksumRoom, crc32c, releaseRoom } from "../src/log/Crc32c.ts"
+import {
+  foldBytesMin,
+  foldModule,
+  foldPlaces,
+  makeCrc32cByFolding,
+  makeFoldingRoom
+} from "../src/log/Crc32cFold.ts"
 import { crc32cByTable } from "../src/log/Crc32cTable.ts"
 import { wasmEngine } from "../src/log/WasmAssembler.ts"
 
@@ -68,6 +74,36 @@ describe("CRC-32C", () => {
       const first = crc32c(bytes, start, half, seed)
       assert.strictEqual(crc32c(bytes, half, start + length, first), table, `seed ${s}, in two parts`)
     }
+  })
+
+  it("is the same in a room of its own, where bytes are folded where they lie and stay as they are", () => {
+    const { crc32c: inRoom, room } = makeFoldingRoom(300_000)
+    for (let s = firstSeed(), end = s + count({ quick: 200, long: 10_000 }); s < end; s++) {
+      const random = seeded(s)
+      const start = Math.floor(random() * 64)
+      const length = Math.floor(foldBytesMin + random() * 290_000)
+      const bytes = noise(length, random)
+      room.set(bytes, start)
+      const seed = Math.floor(random() * 2 ** 32)
+      assert.strictEqual(
+        inRoom(room, start, start + length, seed),
+        crc32cByTable(bytes, 0, length, seed),
+        `seed ${s}`
+      )
+      assert.isTrue(Buffer.compare(room.subarray(start, start + length), bytes) === 0, `seed ${s}: changed`)
+    }
+  })
+
+  it("is the same in rooms, in more rooms than there are, and in one that was given back", () => {
+    const bytes = noise(200_000, seeded(firstSeed()))
+    const expected = crc32cByTable(bytes, 0, bytes.length, 0)
+    const rooms = Array.from({ length: 12 }, () => checksumRoom(bytes.length))
+    for (const room of rooms) {
+      room.set(bytes)
+      assert.strictEqual(crc32c(room), expected)
+    }
+    for (const room of rooms) releaseRoom(room)
+    for (const room of rooms) assert.strictEqual(crc32c(room), expected)
   })
 
   it("has a module of instructions that the engine takes", () => {

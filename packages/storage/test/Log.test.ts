@@ -55,6 +55,39 @@ describe("durability classes", () => {
     )
   )
 
+  it.effect("os: acknowledged by the write, also while the sync of a full segment takes its time", () => {
+    const fs = new SimFs(1, { holdSyncs: true })
+    return Effect.scoped(
+      Effect.gen(function* () {
+        const scope = yield* Effect.scope
+        const log = yield* Log.open({ directory, durability: "os", segmentBytes: 300 }).pipe(
+          Effect.provideService(FileSystem, fs)
+        )
+        yield* Scope.addFinalizer(
+          scope,
+          Effect.sync(() => {
+            while (fs.releaseSync());
+          })
+        )
+        let acknowledged = 0
+        // One caller that goes on as soon as it is answered: on the very stack of the write that fills the segment.
+        const caller = yield* Effect.forkChild(
+          Effect.gen(function* () {
+            for (let n = 1; n <= 20; n++, acknowledged++) yield* log.durable(log.append(one(n)))
+          })
+        )
+        for (let turns = 0; turns < 30; turns++) yield* settle
+        assert.strictEqual(acknowledged, 20)
+        assert.isFalse(isPending(caller))
+        assert.isTrue(
+          fs.trace.some((line) => line.startsWith("syncData ")),
+          "a full segment waits for its sync"
+        )
+        assert.isFalse(fs.trace.some((line) => line.startsWith("syncData done")))
+      })
+    )
+  })
+
   it.effect("disk: neither acknowledged nor readable before the sync is done", () => {
     const fs = new SimFs(1, { holdSyncs: true })
     return Effect.scoped(

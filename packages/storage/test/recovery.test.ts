@@ -165,6 +165,50 @@ describe("recovery of an unsynced end", () => {
   )
 })
 
+describe("a segment that was begun, with its header not synced yet", () => {
+  for (const [what, tear] of [
+    ["no bytes", () => new Uint8Array(0)],
+    ["zeroes", (bytes: Uint8Array) => bytes.fill(0)],
+    ["half a header", (bytes: Uint8Array) => bytes.slice(0, 32)],
+    ["a header that is not there, and batches after it", (bytes: Uint8Array) => bytes.fill(0, 0, 64)]
+  ] as const) {
+    it.effect(`goes when the segment before it has no index: ${what}`, () =>
+      Effect.gen(function* () {
+        const { files } = yield* unclosed(12, 400)
+        const segments = [...files.keys()]
+        const middle = segments[1] as string
+        const torn = changed(files, middle, tear)
+        const disk = diskOf(torn)
+        const found = yield* opened(disk)
+        const base = Number(middle.slice(-24, -4))
+        assert.deepStrictEqual(found.lines, lines(base - 1))
+        assert.isUndefined(disk.files().get(middle))
+        const held = torn.get(middle) as Uint8Array
+        const copy = at(cutName(base, 0, 0))
+        assert.deepStrictEqual(disk.files().get(copy), held.length > 64 ? held : undefined)
+        // And repair leaves it to recovery: nothing of it was acknowledged as synced.
+        const repaired = yield* withLog(diskOf(torn), { ...options, repair: "quarantine" }, (log) =>
+          Effect.sync(() => ({ lines: linesIn(log), repaired: log.recovery.repaired }))
+        )
+        assert.deepStrictEqual(repaired, { lines: lines(base - 1), repaired: [] })
+      })
+    )
+
+    it.effect(`is damage when the segment before it has one: ${what}`, () =>
+      Effect.gen(function* () {
+        const files = yield* closed(12, 400)
+        const last = [...files.keys()].filter((path) => path.endsWith(".log")).at(-1) as string
+        const disk = diskOf(changed(files, last, tear))
+        const before = disk.files()
+        const error = yield* Effect.flip(opened(disk))
+        assert.strictEqual(error._tag, "LogCorrupt")
+        if (error._tag === "LogCorrupt") assert.strictEqual(error.file, last)
+        assert.deepStrictEqual(disk.files(), before)
+      })
+    )
+  }
+})
+
 describe("what is left over", () => {
   it.effect("half-replaced files and indexes without a segment are removed, other files are left alone", () =>
     Effect.gen(function* () {

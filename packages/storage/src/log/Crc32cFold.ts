@@ -28,6 +28,7 @@ const history = block - far
 const tail = 24 * 1024
 const rest = 32 * 1024
 const pages = 1
+const pageBytes = 64 * 1024
 
 const { add, constant, get, isBelow, load16, repeat, set, store16, subtract, xor16 } = wasm
 
@@ -48,6 +49,25 @@ const fold = (name: string, places: ReadonlyArray<number>): WasmFunction => {
   // Loads and stores have no negative offsets: count from the farthest place on.
   const moved = [0, 1].flatMap((local) => [...get(local), ...constant(farthest), ...subtract, ...set(local)])
   return { name, parameters: 2, body: [...moved, ...body] }
+}
+
+/** `foldFrom(at, end, to)`: the same, but takes the bytes from where they lie and leaves them as they are; folded, they lie at `to`. */
+const foldFrom = (name: string, places: ReadonlyArray<number>): WasmFunction => {
+  const farthest = Math.max(...places)
+  const vectors = Array.from({ length: step / 16 }, (_, i) => i * 16)
+  const forward = (local: number) => [...get(local), ...constant(step), ...add, ...set(local)]
+  const body = repeat(
+    vectors.flatMap((i) => [
+      ...get(2),
+      ...get(0),
+      ...load16(i),
+      ...places.flatMap((place) => [...get(2), ...load16(farthest - place + i), ...xor16]),
+      ...store16(farthest + i)
+    ]),
+    [...forward(2), ...forward(0), ...get(0), ...get(1), ...isBelow]
+  )
+  const moved = [...get(2), ...constant(farthest), ...subtract, ...set(2)]
+  return { name, parameters: 3, body: [...moved, ...body] }
 }
 
 /** `settle(end, into)`: flips in what comes after what bytes folded up to `end` left to it. At `end` lie 16 zeroes. */
@@ -84,44 +104,64 @@ const settle = (name: string, places: ReadonlyArray<number>): WasmFunction => {
 interface Folder {
   readonly memory: { readonly buffer: ArrayBuffer }
   readonly foldFar: (at: number, end: number) => void
+  readonly foldFarFrom: (at: number, end: number, to: number) => void
   readonly foldNear: (at: number, end: number) => void
   readonly settleFar: (end: number, into: number, count: number) => void
   readonly settleNear: (end: number, into: number, count: number) => void
 }
 
-/** The module's bytes, as assembled here. */
-export const foldModule = (): Uint8Array<ArrayBuffer> =>
+/** The module's bytes, as assembled here, with a memory of this many pages. */
+export const foldModule = (memoryPages = pages): Uint8Array<ArrayBuffer> =>
   wasmModule(
     [
       fold("foldFar", foldPlaces.far),
+      foldFrom("foldFarFrom", foldPlaces.far),
       fold("foldNear", foldPlaces.near),
       settle("settleFar", foldPlaces.far),
       settle("settleNear", foldPlaces.near)
     ],
-    pages
+    memoryPages
   )
 
 /** Inputs below this many bytes are the table's: what folding leaves is nearly as long. */
 export const foldBytesMin = 1024
 
 /** The same function as `crc32cByTable` for inputs of at least `foldBytesMin` bytes. Throws where there is no WebAssembly SIMD. */
-export const makeCrc32cByFolding = (): typeof crc32cByTable => {
+export const makeCrc32cByFolding = (): typeof crc32cByTable => foldingWith(pages).crc32c
+
+/** Memory of `length` bytes whose bytes `crc32c` folds where they are, without a copy. Throws where there is no WebAssembly SIMD. */
+export const makeFoldingRoom = (
+  length: number
+): { readonly room: Uint8Array<ArrayBuffer>; readonly crc32c: typeof crc32cByTable } => {
+  const { buffer, crc32c } = foldingWith(pages + Math.ceil(length / pageBytes))
+  return { room: new Uint8Array(buffer, pages * pageBytes, length), crc32c }
+}
+
+const foldingWith = (
+  memoryPages: number
+): { readonly buffer: ArrayBuffer; readonly crc32c: typeof crc32cByTable } => {
   const engine = wasmEngine()
-  const { exports } = new engine.Instance(new engine.Module(foldModule()))
-  const { foldFar, foldNear, memory, settleFar, settleNear } = exports as Folder
+  const { exports } = new engine.Instance(new engine.Module(foldModule(memoryPages)))
+  const { foldFar, foldFarFrom, foldNear, memory, settleFar, settleNear } = exports as Folder
   const { buffer } = memory
   const heap = new Uint8Array(buffer)
   const words = new Int32Array(buffer)
-  return (bytes, start, end, seed) => {
+  const crc32c: typeof crc32cByTable = (bytes, start, end, seed) => {
+    const isHere = bytes.buffer === buffer
     let at = start
     const bulk = at + Math.floor(Math.max(0, end - at - far) / step) * step
     if (bulk > at) {
       heap.fill(0, history, block)
       for (let first = true; at < bulk; first = false) {
         const length = Math.min(bulk - at, blockBytes)
-        heap.set(bytes.subarray(at, at + length), block)
-        if (first) words[block / 4] = (words[block / 4] as number) ^ ~seed
-        foldFar(block, block + length)
+        if (isHere && !first) {
+          const from = bytes.byteOffset + at
+          foldFarFrom(from, from + length, block)
+        } else {
+          heap.set(bytes.subarray(at, at + length), block)
+          if (first) words[block / 4] = (words[block / 4] as number) ^ ~seed
+          foldFar(block, block + length)
+        }
         heap.copyWithin(history, history + length, block + length)
         at += length
       }
@@ -142,4 +182,5 @@ export const makeCrc32cByFolding = (): typeof crc32cByTable => {
     // The seed is in the bytes already: go on from a register of zero.
     return crc32cByTable(heap, rest, rest + left, 0xffff_ffff)
   }
+  return { buffer, crc32c }
 }

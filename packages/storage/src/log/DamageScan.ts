@@ -128,6 +128,7 @@ export const findDamage = (
     const scanned = scanSegment(fs, { ...damaged, ranges: [] }, () => {})
     endChain = header.generation > 0 ? (header.rewrittenTail ?? 0) : scanned.chain
     const follows = next?.chain === undefined || next.chain === endChain
+    if (isHeaderDamaged && k > 0 && found.length === 0 && isCut(fs, directory, indexSpacing)) break
     const isWrong =
       next === undefined
         ? isHeaderDamaged || (found.length === 0 && isRefused(fs, directory, indexSpacing, path))
@@ -136,6 +137,12 @@ export const findDamage = (
     endChain = next?.chain ?? endChain
   }
   return found
+}
+
+/** Whether recovery would cut the end of the log: with it goes a segment that was begun and whose header was not synced. */
+const isCut = (fs: FileSystem, directory: string, indexSpacing: number): boolean => {
+  const { stop } = surveyLog(fs, directory, indexSpacing)
+  return stop !== undefined && stop.decision !== "refuse"
 }
 
 /** Whether recovery refuses the log because of this file. */

@@ -114,16 +114,7 @@ export class GroupCommit {
       this.reject(this.writer.failure)
       return
     }
-    if (this.durability !== "disk") {
-      if (this.write())
-        this.settle({
-          mark: this.writer.mark,
-          sequence: this.writer.nextSequence,
-          promised: this.takeCollecting()
-        })
-    } else if (this.policy !== "always") {
-      this.write()
-    }
+    if (this.durability !== "disk" || this.policy !== "always") this.write()
     if (this.policy === "always" || this.writer.needsSeal) this.startSync()
   }
 
@@ -140,11 +131,7 @@ export class GroupCommit {
     }
     this.closed = true
     const failed = this.writer.failure
-    const group = {
-      mark: this.writer.mark,
-      sequence: this.writer.nextSequence,
-      promised: this.takeCollecting()
-    }
+    const group = this.takeGroup()
     try {
       this.writer.close()
     } catch (error) {
@@ -160,24 +147,21 @@ export class GroupCommit {
 
   private startSync(): void {
     if (this.syncing || this.closed || !this.write()) return
+    // Whoever the write answered went on at once, and may have asked for a sync or for the end.
+    if (this.syncing || this.closed) return
     this.flushWanted = false
     if (!this.writer.needsSync) return
     this.syncing = true
-    // Class `os` was answered by the write; then the sync has nobody waiting for it.
-    const group = {
-      mark: this.writer.mark,
-      sequence: this.writer.nextSequence,
-      promised: this.takeCollecting()
-    }
+    // Only class `disk` waits for a sync; what the others append from here on is answered by its write.
+    const group = this.durability === "disk" ? this.takeGroup() : undefined
     this.running = group
     this.writer.sync((failure) => {
       this.syncing = false
       this.running = undefined
-      if (failure === undefined) this.settle(group)
-      else {
-        this.rejectGroup(group, failure)
+      if (failure !== undefined) {
+        if (group !== undefined) this.rejectGroup(group, failure)
         this.reject(failure)
-      }
+      } else if (group !== undefined) this.settle(group)
       for (const idle of this.whenIdle.splice(0)) idle()
       if (!this.closed && failure === undefined && this.wantsAnother()) this.startSync()
     })
@@ -190,13 +174,24 @@ export class GroupCommit {
     return this.writer.needsSeal
   }
 
+  /** Writes what is open, which answers those of every class but `disk`. */
   private write(): boolean {
     try {
       this.writer.write()
-      return true
     } catch (error) {
       this.reject(this.asFailure(error))
       return false
+    }
+    if (this.durability !== "disk") this.settle(this.takeGroup())
+    return true
+  }
+
+  /** All that is appended, and who waits for it. */
+  private takeGroup(): Group {
+    return {
+      mark: this.writer.mark,
+      sequence: this.writer.nextSequence,
+      promised: this.takeCollecting()
     }
   }
 

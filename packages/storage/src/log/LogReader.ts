@@ -10,6 +10,7 @@ import {
   readBatchHeader
 } from "./BatchHeader.ts"
 import { type BatchView, viewBatch } from "./BatchView.ts"
+import { checksumRoom, releaseRoom } from "./Crc32c.ts"
 import { LogCorrupt, LogFailed, logFailed } from "./LogError.ts"
 import { logIdSeed } from "./LogId.ts"
 import type { Segment } from "./Segment.ts"
@@ -21,7 +22,8 @@ const handlesMax = 64
 const pointReadBytes = 64 * 1024
 
 // Not from Node's pool: views of columns need a chunk to begin at a multiple of 8.
-const fresh = (length: number): ArrayBuffer => Buffer.allocUnsafeSlow(length).buffer
+const fresh = (length: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
 
 /** A stretch of one segment, read into memory. */
 interface Chunk {
@@ -44,7 +46,7 @@ export class LogReader {
   private readonly seed: number
   private lastPoint: BatchView | undefined
   /** Memory of `lend`, one piece for each chunk of a call, and how many the running call has taken. */
-  private readonly lent: Array<ArrayBuffer> = []
+  private readonly lent: Array<Uint8Array<ArrayBuffer>> = []
   private lentNow = -1
   /** Length of the batch at the end of the last chunk when it did not fit in whole, else 0. */
   private cutOff = 0
@@ -212,6 +214,7 @@ export class LogReader {
   /** Gives all handles back. */
   close(): void {
     for (const segment of this.opened.slice()) this.forget(segment)
+    for (const room of this.lent) releaseRoom(room)
   }
 
   private segmentOf(sequence: number): number {
@@ -236,10 +239,14 @@ export class LogReader {
     let spent = 0
     let more = true
     this.cutOff = 0
-    while (more && position >= 0 && position < segment.size) {
-      const chunk = this.chunk(segment, position, Math.max(this.cutOff, maxBytes - spent, pointReadBytes))
+    // Asked before each chunk too: one that ends with its last batch would be followed by another for nothing.
+    const hasRoom = (): boolean => spent < maxBytes || out.length === 0
+    while (more && hasRoom() && position >= 0 && position < segment.size) {
+      const wanted = Math.max(this.cutOff, maxBytes - spent, pointReadBytes)
+      const readTo = segment.index.endOfRead(position, wanted, segment.size)
+      const chunk = this.chunk(segment, position, readTo - position)
       position = this.each(segment, chunk, (header, at) => {
-        more = header.baseSequence < end && (spent < maxBytes || out.length === 0)
+        more = header.baseSequence < end && hasRoom()
         if (!more) return false
         if (isControl(header) || header.baseSequence + header.span <= from) return true
         out.push(this.viewOf(segment, chunk, at, header, from))
@@ -339,21 +346,23 @@ export class LogReader {
   }
 
   private bytesAt(segment: Segment, position: number, length: number): Chunk {
-    const memory = this.lentNow < 0 ? fresh(length) : this.takeLent(length)
+    const into = this.lentNow < 0 ? fresh(length) : this.takeLent(length)
     try {
-      const into = new Uint8Array(memory, 0, length)
       const got = readFully(this.fs, this.handle(segment), into, 0, length, position)
-      return { bytes: into.subarray(0, got), view: new DataView(memory, 0, got), position }
+      return { bytes: into.subarray(0, got), view: new DataView(into.buffer, into.byteOffset, got), position }
     } catch (cause) {
       throw logFailed("read", segment.path, cause)
     }
   }
 
-  private takeLent(length: number): ArrayBuffer {
-    const known = this.lent[this.lentNow]
-    const memory = known !== undefined && known.byteLength >= length ? known : fresh(length)
-    this.lent[this.lentNow++] = memory
-    return memory
+  private takeLent(length: number): Uint8Array<ArrayBuffer> {
+    const at = this.lentNow++
+    const known = this.lent[at]
+    if (known !== undefined && known.length >= length) return known
+    if (known !== undefined) releaseRoom(known)
+    const room = checksumRoom(length)
+    this.lent[at] = room
+    return room
   }
 
   /** Whether the file is still the one that the segment was found in. */

@@ -247,18 +247,19 @@ export class LogWriter {
     const old = this.active
     // The name of the next segment is its first sequence: without a record it would be the name of this one.
     if (old.records === 0) return
-    this.unsealed.push({ segment: old, file: this.file })
     this.attempt("roll", old.path, () => {
       this.trim()
-      this.addSegment(old, Number.isFinite(nowMillis) ? nowMillis : 0)
-      this.file = this.fs.open(this.active.path, "write")
+      const file = this.beginSegment(old, Number.isFinite(nowMillis) ? nowMillis : 0)
+      this.unsealed.push({ segment: old, file: this.file })
+      this.file = file
       this.fileBytes = this.active.size
     })
     this.unnamed = 1
   }
 
   /**
-   * Makes durable what is in the files now: full segments first, each with its index, then the active one.
+   * Makes durable what is in the files now: full segments first, then the active one. A full segment gets its index when
+   * the segment after it is there for good, header and name: recovery takes the index for the proof of that.
    * `done` is called once; one `sync` at a time.
    */
   sync(done: (failure: LogFailed | undefined) => void): void {
@@ -271,7 +272,9 @@ export class LogWriter {
       const full = waiting.shift()
       if (full !== undefined) {
         this.syncOne(full.file, full.segment.path, done, () => {
-          this.sealLater(full, done, next)
+          this.syncBegun(waiting[0] ?? { segment: active, file }, done, () => {
+            this.sealLater(full, done, next)
+          })
         })
         return
       }
@@ -294,8 +297,10 @@ export class LogWriter {
       if (this.failure !== undefined) return
       this.write()
       this.attempt("sync", this.active.path, () => {
-        for (const full of this.unsealed.slice()) {
+        for (const [i, full] of this.unsealed.slice().entries()) {
           this.fs.sync(full.file)
+          this.fs.sync(this.unsealed[i + 1]?.file ?? this.file)
+          this.fs.syncDirectory(this.shape.directory)
           this.seal(full)
         }
         this.trim()
@@ -427,6 +432,29 @@ export class LogWriter {
   }
 
   private addSegment(previous: Segment | undefined, nowMillis: number): void {
+    const next = this.segmentAfter(previous, nowMillis)
+    replaceFile(this.fs, next.path, encodeSegmentHeader(next.header))
+    this.segments.push(next)
+  }
+
+  /** The same without a sync: `sync` does that, before the segment before is sealed. Answers the handle to write to. */
+  private beginSegment(previous: Segment, nowMillis: number): number {
+    const next = this.segmentAfter(previous, nowMillis)
+    const aside = `${next.path}.tmp`
+    const begun = this.fs.open(aside, "create")
+    try {
+      writeFully(this.fs, begun, encodeSegmentHeader(next.header), 0, segmentHeaderBytes, 0)
+    } finally {
+      this.fs.close(begun)
+    }
+    // Readers in other processes see it with its header or not at all.
+    this.fs.rename(aside, next.path)
+    const file = this.fs.open(next.path, "write")
+    this.segments.push(next)
+    return file
+  }
+
+  private segmentAfter(previous: Segment | undefined, nowMillis: number): Segment {
     const { directory, indexSpacing } = this.shape
     const header = {
       logId: this.logId,
@@ -436,9 +464,7 @@ export class LogWriter {
       createdMillis: Math.max(0, Math.floor(nowMillis)),
       previousChain: previous?.endChain ?? 0
     }
-    const path = inDirectory(directory, segmentName(header.baseSequence))
-    replaceFile(this.fs, path, encodeSegmentHeader(header))
-    this.segments.push(new Segment(path, header, indexSpacing))
+    return new Segment(inDirectory(directory, segmentName(header.baseSequence)), header, indexSpacing)
   }
 
   private seal(full: Unsealed): void {
@@ -482,14 +508,31 @@ export class LogWriter {
     done: (failure: LogFailed | undefined) => void,
     then: () => void
   ): void {
+    this.syncing(path, done, then, (answer) => this.fs.syncData(file, answer))
+  }
+
+  private syncing(
+    path: string,
+    done: (failure: LogFailed | undefined) => void,
+    then: () => void,
+    begin: (answer: (error: unknown) => void) => void
+  ): void {
     try {
-      this.fs.syncData(file, (error) => {
+      begin((error) => {
         if (error === undefined) then()
         else done(this.fail("sync", path, error))
       })
     } catch (cause) {
       done(this.fail("sync", path, cause))
     }
+  }
+
+  /** Makes a begun segment durable, header and name. */
+  private syncBegun(begun: Unsealed, done: (failure: LogFailed | undefined) => void, then: () => void): void {
+    const { path } = begun.segment
+    this.syncOne(begun.file, path, done, () => {
+      this.syncing(path, done, then, (answer) => this.fs.syncDirectoryLater(this.shape.directory, answer))
+    })
   }
 
   private attempt(operation: string, path: string, run: () => void): void {

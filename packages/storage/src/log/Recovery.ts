@@ -53,22 +53,23 @@ export const recoverLog = (
   const cut = survey.stop === undefined ? undefined : applyCut(fs, directory, survey)
   const segments = survey.segments.slice(0, survey.stop?.keep)
   const rebuiltIndexes: Array<string> = []
-  for (const [k, segment] of segments.entries()) {
-    if (segment.sealed) continue
-    // Read back is not synced: after a killed process all of it may still be in the page cache only.
-    syncFile(fs, segment.path)
-    if (k === segments.length - 1 && (segment.header.generation === 0 || !segment.isWhole)) continue
-    const path = inDirectory(directory, indexName(segment.baseSequence))
-    replaceFile(fs, path, encodeIndexFile(segment))
-    segment.sealed = true
-    if (survey.unindexed.includes(segment.baseSequence)) rebuiltIndexes.push(path)
-  }
+  // Read back is not synced: after a killed process all of it, names too, may still be in the page cache only.
+  for (const segment of segments) if (!segment.sealed) syncFile(fs, segment.path)
   if (survey.lostState) {
     const path = inDirectory(directory, stateName)
     fs.remove(path)
     rebuiltIndexes.push(path)
   }
   fs.syncDirectory(directory)
+  // Not before: an index says that the segment after it is there for good.
+  for (const [k, segment] of segments.entries()) {
+    if (segment.sealed) continue
+    if (k === segments.length - 1 && (segment.header.generation === 0 || !segment.isWhole)) continue
+    const path = inDirectory(directory, indexName(segment.baseSequence))
+    replaceFile(fs, path, encodeIndexFile(segment))
+    segment.sealed = true
+    if (survey.unindexed.includes(segment.baseSequence)) rebuiltIndexes.push(path)
+  }
   return { segments, state: survey.state, report: { cut, rebuiltIndexes, repaired } }
 }
 

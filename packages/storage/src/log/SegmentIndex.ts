@@ -47,6 +47,24 @@ export class SegmentIndex {
     return this.length === 0 ? -1 : (this.positions[low] as number)
   }
 
+  /**
+   * Where to end a read of about `wanted` bytes from `position` on, so that no batch is cut: the last entry in reach, or
+   * else the first after it; `size` when there is none.
+   */
+  endOfRead(position: number, wanted: number, size: number): number {
+    if (position + wanted >= size) return size
+    let low = 0
+    let high = this.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.positions[middle] as number) <= position + wanted) low = middle + 1
+      else high = middle
+    }
+    const inReach = low === 0 ? 0 : (this.positions[low - 1] as number)
+    if (inReach > position) return inReach
+    return low < this.length ? (this.positions[low] as number) : size
+  }
+
   /** The position to walk from to find the first record that is not before `timeMillis`. */
   locateTime(timeMillis: number): number {
     let low = 0

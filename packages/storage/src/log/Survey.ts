@@ -65,6 +65,8 @@ export const surveyLog = (
   const survey = { segments: [] as Array<Segment>, fileBytes: [] as Array<number> }
   const unindexed: Array<number> = []
   const heads: Array<SegmentHeader | LogCorrupt> = []
+  const torn = new Map<Segment, LogCorrupt>()
+  const indexedTo = Math.max(-1, ...names.map((name) => baseOfIndexName(name) ?? -1))
   let coveredTo = 0
   for (const base of named) {
     // Compaction puts several segments into one, and a crash came before the others were removed.
@@ -72,8 +74,17 @@ export const surveyLog = (
     bases.push(base)
     const path = inDirectory(directory, segmentName(base))
     const head = readSegmentHeader(fs, path, base, heads[0])
-    heads.push(head.header)
     survey.fileBytes.push(head.fileBytes)
+    const before = survey.segments[survey.segments.length - 1]
+    if (head.header instanceof LogCorrupt && head.isTorn && before !== undefined && base > indexedTo) {
+      // It was begun and the segment before it is not sealed: its header need not have been synced. It follows nothing.
+      const cut = new Segment(path, { ...before.header, baseSequence: base, previousChain: -1 }, indexSpacing)
+      torn.set(cut, head.header)
+      heads.push(cut.header)
+      survey.segments.push(cut)
+      continue
+    }
+    heads.push(head.header)
     if (head.header instanceof LogCorrupt) {
       bases.push(...named.filter((other) => other > base))
       break
@@ -92,7 +103,10 @@ export const surveyLog = (
     return isLeftover(name) || (base !== undefined && !bases.includes(base))
   })
   const deletes: Array<readonly [first: number, last: number]> = []
-  const stop = walkAll(fs, survey.segments, survey.fileBytes, (first, last) => deletes.push([first, last]))
+  const walked = walkAll(fs, survey.segments, survey.fileBytes, (first, last) => deletes.push([first, last]))
+  const tornThere = walked === undefined ? undefined : torn.get(survey.segments[walked.keep] as Segment)
+  const stop =
+    walked?.decision === "refuse" && tornThere !== undefined ? { ...walked, damage: tornThere } : walked
   const { lostState, state } = readState(fs, directory, names, survey.segments)
   const kept = survey.segments.slice(0, stop?.keep)
   for (const segment of kept) {
@@ -120,7 +134,7 @@ export const surveyLog = (
     leftovers,
     state: { ...state, deleted: [] },
     lostState,
-    // A segment's header is synced before its name appears: damage to it is never a torn tail.
+    // A segment's header is synced before the segment before it is sealed: then damage to it is no torn tail.
     stop:
       headerDamage === undefined || stop?.decision === "refuse"
         ? stop
@@ -128,32 +142,36 @@ export const surveyLog = (
   }
 }
 
-/** The header of a segment's file and its size; `LogCorrupt` instead where it is damaged, or of another log than `first`. */
+/**
+ * The header of a segment's file and its size; `LogCorrupt` instead where it is damaged, or of another log than `first`.
+ * `isTorn`: the file is too short for a header or its checksum does not hold.
+ */
 export const readSegmentHeader = (
   fs: FileSystem,
   path: string,
   base: number,
   first: SegmentHeader | LogCorrupt | undefined
-): { readonly header: SegmentHeader | LogCorrupt; readonly fileBytes: number } => {
+): { readonly header: SegmentHeader | LogCorrupt; readonly fileBytes: number; readonly isTorn: boolean } => {
   const file = fs.open(path, "read")
   try {
     const fileBytes = fs.size(file)
     const bytes = new Uint8Array(segmentHeaderBytes)
     const got = readFully(fs, file, bytes, 0, segmentHeaderBytes, 0)
-    const damaged = (expected: string, found: string) => ({
+    const damaged = (expected: string, found: string, isTorn = false) => ({
       header: new LogCorrupt({ file: path, from: 0, to: segmentHeaderBytes, expected, found }),
-      fileBytes
+      fileBytes,
+      isTorn
     })
     const result = decodeSegmentHeader(bytes.subarray(0, got))
     if (result._tag === "Unsupported") throw new LogUnsupported({ file: path, version: result.version })
-    if (result._tag === "Damaged") return damaged(result.expected, result.found)
+    if (result._tag === "Damaged") return damaged(result.expected, result.found, true)
     const { header } = result
     if (header.baseSequence !== base) return damaged(`first sequence ${base}`, `${header.baseSequence}`)
     if (first !== undefined && !(first instanceof LogCorrupt)) {
       const [ours, theirs] = [logIdText(first.logId), logIdText(header.logId)]
       if (ours !== theirs) return damaged(`a segment of log ${ours}`, `one of log ${theirs}`)
     }
-    return { header, fileBytes }
+    return { header, fileBytes, isTorn: false }
   } finally {
     fs.close(file)
   }
