@@ -48,7 +48,7 @@ export interface Options<in M extends Message.Any = Message.Any> {
   /**
    * Re-entrancy: how many handlers of one actor may run at the same time; default 1. Above it, a handler that suspends lets the next
    * message begin. Messages begin in order, answers come as they come, a crash interrupts the other handlers, and a message is
-   * never tried again. Throws `RangeError` below 1.
+   * never tried again. Throws `RangeError` below 1, and above 1 for an event-sourced actor: it decides one command at a time.
    */
   readonly concurrency?: number
   /** How many messages the actor may put aside with `stash`; default 1024. */
@@ -139,6 +139,11 @@ const registration = (
   const concurrency = count(actor, "concurrency", options?.concurrency, 1)
   const stashCapacity = count(actor, "stashCapacity", options?.stashCapacity, 1024)
   const activeMax = count(actor, "activeMax", options?.activeMax, Number.POSITIVE_INFINITY)
+  if (concurrency > 1 && Effect.isEffect(build) && "decider" in build) {
+    throw new RangeError(
+      `${actor}: concurrency is ${concurrency}, but an event-sourced actor decides one command at a time; leave it out`
+    )
+  }
   return Effect.contextWith((context) =>
     Effect.succeed({
       actor,

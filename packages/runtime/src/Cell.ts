@@ -6,7 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { ActorContext } from "./ActorContext.ts"
 import { Ask } from "./Ask.ts"
-import { type AskErrorReason, Dropped, Stopped } from "./AskError.ts"
+import { type AskErrorReason, Dropped, Parked, Stopped } from "./AskError.ts"
 import { activate, crashed } from "./Crash.ts"
 import type { DeadLetterReason } from "./DeadLetter.ts"
 import { depthMax } from "./Depth.ts"
@@ -15,16 +15,18 @@ import { leave } from "./Ending.ts"
 import { Envelope, type Item, messageOf, senderOf } from "./Envelope.ts"
 import { takeOff } from "./Flights.ts"
 import type { Host, IdleNode } from "./Host.ts"
-import { makeInbox, type Waiter } from "./Inbox.ts"
+import type { Inbox, Waiter } from "./Inbox.ts"
 import { LifeContext } from "./LifeContext.ts"
 import { Mail } from "./Mail.ts"
 import { obey } from "./Obedience.ts"
 import { Phase } from "./Phase.ts"
+import { RankedMail } from "./RankedMail.ts"
 import { allOf, countQueued, nextOf, type Order, Rare, shiftSent, withdrawn } from "./Rare.ts"
 import type { HandlerTable } from "./Registration.ts"
+import { checkSelfAsk } from "./SelfAsk.ts"
 import { isStashed, stash } from "./Stash.ts"
 import { type Started, Stretch, worthwhile } from "./Stretch.ts"
-import type { TimedEnvelope } from "./TimedEnvelope.ts"
+import { TimedEnvelope } from "./TimedEnvelope.ts"
 import type { Tracing } from "./Tracing.ts"
 
 /** What one turn on the dispatcher may cost, in handlers that answer with an `Exit`: a flooded actor delays others by at most this. */
@@ -113,19 +115,31 @@ export class Cell {
       this.schedule()
       return
     }
-    const { more } = this
-    more.inbox ??= makeInbox(host.registration.mailbox)
-    more.inbox.push(item)
     host.system.sent++
-    if (phase === Phase.idle) this.schedule()
+    this.inbox.push(item)
+    // Read again: a message that has no rank resumes its asker, who may have sent others.
+    if (this.phase === Phase.idle) this.schedule()
+  }
+
+  /** Where messages wait; made when one first has to. */
+  private get inbox(): Inbox {
+    const { more } = this
+    const { rank } = this.host.registration.mailbox
+    more.inbox ??=
+      rank === undefined ? new Mail() : new RankedMail(rank, (item, defect) => this.unranked(item, defect))
+    return more.inbox
+  }
+
+  /** The mailbox cannot tell the place of a message. */
+  private unranked(item: Item, defect: unknown): void {
+    if (item instanceof TimedEnvelope) item.timer.taken(item)
+    this.bury(item, "parked", new Parked({ attempts: 0, defect }), Cause.die(defect))
   }
 
   /** Puts the message whose turn is to come back into the inbox, at its head: others go before it. */
   putBack(): void {
     if (this.phase !== Phase.scheduled || this.current === undefined) return
-    const { more } = this
-    more.inbox ??= makeInbox(this.host.registration.mailbox)
-    const inbox = more.draining ?? more.inbox
+    const inbox = this.rare?.draining ?? this.inbox
     // With ranks it has never left the inbox.
     if (inbox instanceof Mail) inbox.unshift(this.current)
     this.current = undefined
@@ -144,11 +158,9 @@ export class Cell {
 
   /** Accepts the message of a timer, whatever room there is. */
   pushTimed(due: TimedEnvelope): void {
-    const { more } = this
-    more.sorts = true
-    more.inbox ??= makeInbox(this.host.registration.mailbox)
-    more.inbox.push(due)
+    this.more.sorts = true
     this.host.system.sent++
+    this.inbox.push(due)
     if (this.phase === Phase.idle) this.schedule()
   }
 
@@ -385,6 +397,7 @@ export class Cell {
     const { more } = this
     this.phase = phase
     more.fiber = fiber
+    checkSelfAsk(this, fiber)
     fiber.addObserver((exit) => {
       const { system } = this.host
       const goOn = () => {

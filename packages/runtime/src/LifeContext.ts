@@ -84,8 +84,13 @@ export class LifeContext implements LifeOf<Message.Any> {
     try {
       this.cell.pushInFront(toMessage(exit))
     } catch (defect) {
-      this.cell.give({ _tag: "Crash", cause: Cause.die(defect) })
+      this.crash(defect)
     }
+  }
+
+  /** A function of the user's that is to make a message died. */
+  private crash(defect: unknown): void {
+    if (this.isCurrent) this.cell.give({ _tag: "Crash", cause: Cause.die(defect) })
   }
 
   get stop(): Effect.Effect<void> {
@@ -143,6 +148,8 @@ export class LifeContext implements LifeOf<Message.Any> {
     return (effect, toMessage) => {
       const piped = Effect.exit(effect).pipe(
         Effect.flatMap((exit) => this.self.tell(toMessage(exit))),
+        // Nobody joins this fiber: what `toMessage` dies of would be lost.
+        Effect.catchDefect((defect) => Effect.sync(() => this.crash(defect))),
         Effect.forkIn(this.scope, { startImmediately: true }),
         Effect.asVoid
       )

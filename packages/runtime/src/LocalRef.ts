@@ -2,6 +2,7 @@ import type * as Context from "effect/Context"
 import { toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type { ActorRef } from "./ActorRef.ts"
 import { Ask } from "./Ask.ts"
 import { AskError, Dropped, Stopped, Timeout, Unhosted } from "./AskError.ts"
@@ -13,6 +14,7 @@ import type { LocalSystem } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
 import { operation } from "./Operation.ts"
 import { Phase } from "./Phase.ts"
+import { noteSelfAsk } from "./SelfAsk.ts"
 
 /** A reference into this process; it keeps the cell that it found last. */
 export class LocalRef implements ActorRef<Message.Any> {
@@ -81,6 +83,11 @@ export class LocalRef implements ActorRef<Message.Any> {
     return undefined
   }
 
+  /** The asker is about to wait for the answer. */
+  waits(ask: Ask, fiber: Fiber.Fiber<unknown, unknown>): void {
+    if (ask.sender !== undefined && this.cell !== undefined) noteSelfAsk(this.cell, ask, fiber)
+  }
+
   private find(): Cell | undefined {
     const cell = this.cell
     if (cell !== undefined && cell.phase !== Phase.dead && cell.host.accepting) return cell
@@ -135,7 +142,9 @@ const Asking = operation<LocalRef, Message.Any, Effect.Effect<never>>("Ask", fun
   const { first: ref, second: message } = this
   const ask = ref.enquire(message, fiber.context)
   const full = ref.deliver(ask)
-  return ask.answered ?? answerOf(ref, ask, full !== undefined)
+  if (ask.answered !== undefined) return ask.answered
+  ref.waits(ask, fiber)
+  return answerOf(ref, ask, full !== undefined)
 })
 
 const answerOf = (ref: LocalRef, ask: Ask, undelivered: boolean): Effect.Effect<unknown, unknown> =>
