@@ -23,7 +23,7 @@ import { Phase } from "./Phase.ts"
 import { RankedMail } from "./RankedMail.ts"
 import { allOf, countQueued, nextOf, type Order, Rare, shiftSent, withdrawn } from "./Rare.ts"
 import type { HandlerTable } from "./Registration.ts"
-import { checkSelfAsk } from "./SelfAsk.ts"
+import { checkSelfWait } from "./SelfWait.ts"
 import { isStashed, stash } from "./Stash.ts"
 import { type Started, Stretch, worthwhile } from "./Stretch.ts"
 import { TimedEnvelope } from "./TimedEnvelope.ts"
@@ -214,6 +214,13 @@ export class Cell {
     this.rare?.waiters?.remove(waiter)
   }
 
+  /** Lets in what a handler of this actor told it, though there is no room: it would wait for itself. */
+  admitOwn(waiter: Waiter): void {
+    if (this.rare?.waiters?.remove(waiter) !== true) return
+    this.push(waiter.item)
+    waiter.admitted()
+  }
+
   /** Lets waiting senders in while there is room. */
   admit(): void {
     const waiters = this.rare?.waiters
@@ -397,7 +404,7 @@ export class Cell {
     const { more } = this
     this.phase = phase
     more.fiber = fiber
-    checkSelfAsk(this, fiber)
+    checkSelfWait(this, fiber)
     fiber.addObserver((exit) => {
       const { system } = this.host
       const goOn = () => {

@@ -14,7 +14,7 @@ import type { LocalSystem } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
 import { operation } from "./Operation.ts"
 import { Phase } from "./Phase.ts"
-import { noteSelfAsk } from "./SelfAsk.ts"
+import { noteSelfWait } from "./SelfWait.ts"
 
 /** A reference into this process; it keeps the cell that it found last. */
 export class LocalRef implements ActorRef<Message.Any> {
@@ -83,9 +83,9 @@ export class LocalRef implements ActorRef<Message.Any> {
     return undefined
   }
 
-  /** The asker is about to wait for the answer. */
-  waits(ask: Ask, fiber: Fiber.Fiber<unknown, unknown>): void {
-    if (ask.sender !== undefined && this.cell !== undefined) noteSelfAsk(this.cell, ask, fiber)
+  /** The sender is about to wait, for an answer or for room. */
+  waits(waiter: Waiter, fiber: AnyFiber): void {
+    if (this.cell !== undefined) noteSelfWait(this.cell, waiter, fiber)
   }
 
   private find(): Cell | undefined {
@@ -122,19 +122,23 @@ const overflow = (cell: Cell, item: Item): Cell | undefined => {
   }
 }
 
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
 /** The effect of a tell. */
 const Tell = operation<LocalRef, Message.Any, Effect.Effect<void>>("Tell", function (fiber) {
   const { first: ref, second: message } = this
   const item = ref.wrap(message, fiber.context)
-  return ref.deliver(item) === undefined ? Effect.void : tellLater(ref, item)
+  return ref.deliver(item) === undefined ? Effect.void : tellLater(ref, item, fiber)
 })
 
-const tellLater = (ref: LocalRef, item: Item): Effect.Effect<void> =>
+const tellLater = (ref: LocalRef, item: Item, fiber: AnyFiber): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     // The fiber may have yielded since.
     const full = ref.deliver(item)
     if (full === undefined) return resume(Exit.void)
-    return waitIn(full, { item, admitted: () => resume(Exit.void) })
+    const waiter = { item, admitted: () => resume(Exit.void) }
+    ref.waits(waiter, fiber)
+    return waitIn(full, waiter)
   })
 
 /** The effect of an ask: answered on the asker's stack where that is possible, else the asker waits. */
@@ -142,18 +146,23 @@ const Asking = operation<LocalRef, Message.Any, Effect.Effect<never>>("Ask", fun
   const { first: ref, second: message } = this
   const ask = ref.enquire(message, fiber.context)
   const full = ref.deliver(ask)
-  if (ask.answered !== undefined) return ask.answered
-  ref.waits(ask, fiber)
-  return answerOf(ref, ask, full !== undefined)
+  return ask.answered ?? answerOf(ref, ask, full !== undefined, fiber)
 })
 
-const answerOf = (ref: LocalRef, ask: Ask, undelivered: boolean): Effect.Effect<unknown, unknown> =>
+const answerOf = (
+  ref: LocalRef,
+  ask: Ask,
+  undelivered: boolean,
+  fiber: AnyFiber
+): Effect.Effect<unknown, unknown> =>
   Effect.callback<unknown, unknown>((resume) => {
     // The fiber may have yielded since.
     const full = undelivered ? ref.deliver(ask) : undefined
     ask.wait(resume)
-    if (full !== undefined) return waitIn(full, { item: ask, admitted: () => undefined })
-    return ask.answered === undefined ? Effect.sync(() => ask.abandon()) : undefined
+    if (ask.answered !== undefined) return undefined
+    const waiter = { item: ask, admitted: () => undefined }
+    if (ask.sender !== undefined) ref.waits(waiter, fiber)
+    return full === undefined ? Effect.sync(() => ask.abandon()) : waitIn(full, waiter)
   })
 
 /** Waits for room; interrupted, the message was not sent. */

@@ -22,7 +22,7 @@ import { LocalRef } from "./LocalRef.ts"
 import type * as Message from "./Message.ts"
 import { refuse } from "./Refusal.ts"
 import type { Registration } from "./Registration.ts"
-import type { SelfAsk } from "./SelfAsk.ts"
+import type { SelfWait } from "./SelfWait.ts"
 import { lifeOf, Senders } from "./Senders.ts"
 import type { Tracing } from "./Tracing.ts"
 import { treeOf } from "./Tree.ts"
@@ -49,8 +49,8 @@ export class LocalSystem {
   /** Drains on the stack. */
   depth = 0
   closed = false
-  /** An ask that an actor has just sent itself, and the fiber that did: it suspends next, and only then is known for a handler's. */
-  selfAsk: SelfAsk | undefined = undefined
+  /** The latest fiber of an actor that is about to wait for that actor. */
+  selfWait: SelfWait | undefined = undefined
   /** Set while handlers are traced. */
   tracing: Tracing | undefined = undefined
 
