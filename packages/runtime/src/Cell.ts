@@ -6,7 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { ActorContext } from "./ActorContext.ts"
 import { Ask } from "./Ask.ts"
-import { type AskErrorReason, Dropped, Parked, Stopped } from "./AskError.ts"
+import { type AskErrorReason, Parked, Stopped } from "./AskError.ts"
 import { activate, crashed } from "./Crash.ts"
 import type { DeadLetterReason } from "./DeadLetter.ts"
 import { depthMax } from "./Depth.ts"
@@ -15,19 +15,20 @@ import { leave } from "./Ending.ts"
 import { Envelope, type Item, messageOf, senderOf } from "./Envelope.ts"
 import { takeOff } from "./Flights.ts"
 import type { Host, IdleNode } from "./Host.ts"
-import type { Inbox, Waiter } from "./Inbox.ts"
+import type { Inbox } from "./Inbox.ts"
 import { LifeContext } from "./LifeContext.ts"
 import { Mail } from "./Mail.ts"
 import { obey } from "./Obedience.ts"
 import { Phase } from "./Phase.ts"
 import { RankedMail } from "./RankedMail.ts"
-import { allOf, countQueued, nextOf, type Order, Rare, shiftSent, withdrawn } from "./Rare.ts"
+import { allOf, countQueued, nextOf, type Order, Rare } from "./Rare.ts"
 import type { HandlerTable } from "./Registration.ts"
 import { checkSelfWait } from "./SelfWait.ts"
 import { isStashed, stash } from "./Stash.ts"
 import { type Started, Stretch, worthwhile } from "./Stretch.ts"
 import { TimedEnvelope } from "./TimedEnvelope.ts"
 import type { Tracing } from "./Tracing.ts"
+import { admit } from "./Waiting.ts"
 
 /** What one turn on the dispatcher may cost, in handlers that answer with an `Exit`: a flooded actor delays others by at most this. */
 const turnCost = 1024
@@ -99,7 +100,7 @@ export class Cell {
   }
 
   /** What counts towards the capacity: messages that wait for their turn. */
-  private get waiting(): number {
+  get waiting(): number {
     const inbox = this.rare?.inbox
     const waiting = inbox === undefined ? 0 : inbox.length
     return this.current !== undefined && this.phase === Phase.scheduled ? waiting + 1 : waiting
@@ -115,14 +116,19 @@ export class Cell {
       this.schedule()
       return
     }
-    host.system.sent++
+    this.enqueue(item)
+  }
+
+  /** Accepts a message into the inbox, from where it can be withdrawn. */
+  enqueue(item: Item): void {
+    this.host.system.sent++
     this.inbox.push(item)
-    // Read again: a message that has no rank resumes its asker, who may have sent others.
+    // Not asked before: a message that has no rank resumes its asker, who may have sent others.
     if (this.phase === Phase.idle) this.schedule()
   }
 
   /** Where messages wait; made when one first has to. */
-  private get inbox(): Inbox {
+  get inbox(): Inbox {
     const { more } = this
     const { rank } = this.host.registration.mailbox
     more.inbox ??=
@@ -134,53 +140,6 @@ export class Cell {
   private unranked(item: Item, defect: unknown): void {
     if (item instanceof TimedEnvelope) item.timer.taken(item)
     this.bury(item, "parked", new Parked({ attempts: 0, defect }), Cause.die(defect))
-  }
-
-  /** Puts the message whose turn is to come back into the inbox, at its head: others go before it. */
-  putBack(): void {
-    if (this.phase !== Phase.scheduled || this.current === undefined) return
-    const inbox = this.rare?.draining ?? this.inbox
-    // With ranks it has never left the inbox.
-    if (inbox instanceof Mail) inbox.unshift(this.current)
-    this.current = undefined
-  }
-
-  /** Accepts a message ahead of the inbox, whatever room there is. */
-  pushInFront(item: Item): void {
-    this.putBack()
-    const { more } = this
-    more.front ??= new Mail()
-    more.front.push(item)
-    more.sorts = true
-    this.host.system.sent++
-    if (this.phase === Phase.idle) this.schedule()
-  }
-
-  /** Accepts the message of a timer, whatever room there is. */
-  pushTimed(due: TimedEnvelope): void {
-    this.more.sorts = true
-    this.host.system.sent++
-    this.inbox.push(due)
-    if (this.phase === Phase.idle) this.schedule()
-  }
-
-  /** Makes dead letters of the oldest messages until there is room for one more. */
-  dropOldest(): void {
-    while (this.waiting >= this.host.capacity) {
-      // The first message of an actor that was idle is not in the inbox.
-      const first = this.phase === Phase.scheduled ? this.current : undefined
-      if (first !== undefined) this.current = undefined
-      const oldest = first ?? (this.rare === undefined ? undefined : shiftSent(this.rare, this.rare.inbox))
-      if (oldest === undefined) return
-      if (oldest !== withdrawn) this.bury(oldest, "dropped", new Dropped({}), undefined)
-    }
-  }
-
-  /** Takes a message back that a timer sent and that still waits: as if it had never been sent. */
-  withdrawTimed(due: TimedEnvelope): void {
-    due.withdrawn = true
-    this.more.withdrawn++
-    this.host.system.sent--
   }
 
   /** Accepts a message and handles it on the caller's stack; call only when idle. */
@@ -200,49 +159,6 @@ export class Cell {
     if (given !== undefined && rankOf(given) >= rankOf(order)) return
     this.more.order = order
     if (phase === Phase.idle) this.schedule()
-  }
-
-  /** Queues a sender until there is room. */
-  wait(waiter: Waiter): void {
-    const { more } = this
-    more.waiters ??= new Mail()
-    more.waiters.push(waiter)
-  }
-
-  /** The sender does not wait any more; nothing happens when it was admitted before. */
-  withdraw(waiter: Waiter): void {
-    this.rare?.waiters?.remove(waiter)
-  }
-
-  /** Lets in what a handler of this actor told it, though there is no room: it would wait for itself. */
-  admitOwn(waiter: Waiter): void {
-    if (this.rare?.waiters?.remove(waiter) !== true) return
-    this.push(waiter.item)
-    waiter.admitted()
-  }
-
-  /** Lets waiting senders in while there is room. */
-  admit(): void {
-    const waiters = this.rare?.waiters
-    if (waiters === undefined || waiters.length === 0) return
-    const { capacity } = this.host
-    const admitted: Array<Waiter> = []
-    while (waiters.length > 0 && this.waiting < capacity) {
-      const waiter = waiters.shift() as Waiter
-      this.push(waiter.item)
-      admitted.push(waiter)
-    }
-    for (const waiter of admitted) waiter.admitted()
-  }
-
-  /** Turns away senders that wait for room: the actor takes no more messages. */
-  refuseWaiters(): void {
-    const waiters = this.rare?.waiters
-    for (let waiter = waiters?.shift(); waiter !== undefined; waiter = waiters?.shift()) {
-      this.host.system.sent++
-      this.bury(waiter.item, "stopped", new Stopped({}), undefined)
-      waiter.admitted()
-    }
   }
 
   // Handling
@@ -313,7 +229,7 @@ export class Cell {
       if (exit === undefined || !this.settle(this.current as Item, exit)) break
     }
     system.depth--
-    if (this.rare !== undefined) this.admit()
+    if (this.rare !== undefined) admit(this)
     if (this.isIdle) host.rests(this)
   }
 
@@ -417,7 +333,7 @@ export class Cell {
         const drains = then(exit)
         system.depth--
         if (drains) this.run()
-        else this.admit()
+        else admit(this)
       }
       if (system.depth < depthMax) goOn()
       else system.later(goOn)

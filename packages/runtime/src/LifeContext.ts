@@ -7,6 +7,7 @@ import type { LifeOf } from "./ActorContext.ts"
 import type { ActorRef, AnyRef } from "./ActorRef.ts"
 import type { Cell } from "./Cell.ts"
 import { type Item, senderOf } from "./Envelope.ts"
+import { pushInFront } from "./Front.ts"
 import type * as Message from "./Message.ts"
 import { Phase } from "./Phase.ts"
 import type { HandlerTable } from "./Registration.ts"
@@ -82,7 +83,7 @@ export class LifeContext implements LifeOf<Message.Any> {
   ): void {
     // It is the user's code, and no affair of the actor that has ended.
     try {
-      this.cell.pushInFront(toMessage(exit))
+      pushInFront(this.cell, toMessage(exit))
     } catch (defect) {
       this.crash(defect)
     }

@@ -5,16 +5,17 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { ActorRef } from "./ActorRef.ts"
 import { Ask } from "./Ask.ts"
-import { AskError, Dropped, Stopped, Timeout, Unhosted } from "./AskError.ts"
+import { AskError, Stopped, Timeout, Unhosted } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
 import { depthMax } from "./Depth.ts"
 import { Envelope, type Item } from "./Envelope.ts"
-import type { Waiter } from "./Inbox.ts"
 import type { LocalSystem } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
 import { operation } from "./Operation.ts"
+import { overflow } from "./Overflow.ts"
 import { Phase } from "./Phase.ts"
 import { noteSelfWait } from "./SelfWait.ts"
+import { type Waiter, waitForRoom, withdraw } from "./Waiting.ts"
 
 /** A reference into this process; it keeps the cell that it found last. */
 export class LocalRef implements ActorRef<Message.Any> {
@@ -106,22 +107,6 @@ export class LocalRef implements ActorRef<Message.Any> {
   }
 }
 
-/** What a full mailbox does with a message: its cell, where the sender is to wait. */
-const overflow = (cell: Cell, item: Item): Cell | undefined => {
-  switch (cell.host.registration.mailbox._tag) {
-    case "Dropping":
-      cell.host.system.sent++
-      cell.bury(item, "dropped", new Dropped({}), undefined)
-      return undefined
-    case "Sliding":
-      cell.dropOldest()
-      cell.push(item)
-      return undefined
-    default:
-      return cell
-  }
-}
-
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 /** The effect of a tell. */
@@ -167,9 +152,9 @@ const answerOf = (
 
 /** Waits for room; interrupted, the message was not sent. */
 const waitIn = (cell: Cell, waiter: Waiter): Effect.Effect<void> => {
-  cell.wait(waiter)
+  waitForRoom(cell, waiter)
   return Effect.sync(() => {
     if (waiter.item instanceof Ask) waiter.item.abandon()
-    cell.withdraw(waiter)
+    withdraw(cell, waiter)
   })
 }

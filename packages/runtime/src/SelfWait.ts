@@ -3,7 +3,7 @@ import type * as Fiber from "effect/Fiber"
 import { Ask } from "./Ask.ts"
 import type { Cell } from "./Cell.ts"
 import { senderOf } from "./Envelope.ts"
-import type { Waiter } from "./Inbox.ts"
+import { admitOwn, type Waiter } from "./Waiting.ts"
 
 /** A fiber of an actor that is about to wait for that actor, and what it is to wait for. */
 export interface SelfWait {
@@ -40,7 +40,7 @@ const endSelfWait = (cell: Cell, waiter: Waiter): void => {
   const { host, id } = cell
   const { item } = waiter
   host.system.later(() => {
-    if (!(item instanceof Ask)) return cell.admitOwn(waiter)
+    if (!(item instanceof Ask)) return admitOwn(cell, waiter)
     const remedy = "use `tell`, call a function that both handlers share, or set `concurrency` above 1"
     const name = `${host.registration.actor}/${id}`
     item.answer(Exit.die(new Error(`actor ${name} asks itself and would wait for itself: ${remedy}`)))
