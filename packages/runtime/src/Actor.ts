@@ -160,7 +160,7 @@ export const awaitStop = (ref: AnyRef): Effect.Effect<Exit.Exit<void, unknown>, 
  * Stops one actor: it handles what it has for at most its `drain`, then its children stop, then its finalizers run; waits for that.
  *
  * A spawned actor is gone then. What comes to a virtual one meanwhile is for its next life. Of the actor whose handler runs
- * this it is only a request, kept after that handler: nothing can wait for its own end. An actor that is not in memory is left
+ * this, and of one above it, it is only a request, kept after that handler: nothing can wait for its own end. An actor that is not in memory is left
  * as it is.
  */
 export const stop = (ref: AnyRef): Effect.Effect<void, never, ActorSystem> =>
