@@ -256,15 +256,14 @@ export class Cell {
     const message = item instanceof Envelope ? item.message : item
     const { system } = this.host
     if (system.inspection.active) system.inspect("Received", this, { message })
-    let effect: Effect.Effect<unknown, unknown>
     // A handler is the user's code and may throw before it answers an effect.
     try {
       const handler = (this.handlers as HandlerTable)[message._tag]
-      effect = handler === undefined ? this.unknown(message._tag) : handler(message)
+      const effect = handler === undefined ? this.unknown(message._tag) : handler(message)
+      return system.tracing === undefined ? effect : this.traced(system.tracing, item, effect)
     } catch (defect) {
-      effect = Exit.die(defect)
+      return Exit.die(defect)
     }
-    return system.tracing === undefined ? effect : this.traced(system.tracing, item, effect)
   }
 
   private traced(

@@ -139,6 +139,24 @@ describe("a `rank` that throws, or is no number", () => {
   )
 })
 
+describe("a tracing that throws", () => {
+  it.effect("crashes the actor whose message it traces, and holds up no other", () =>
+    Effect.gen(function* () {
+      const system = yield* ActorSystem
+      const sum = yield* Sum.spawn("a", sums, { supervision: Supervision.resume })
+      yield* system.trace(({ message }, handler) => {
+        if (message._tag === "Add") throw new Error("untraced")
+        return handler
+      })
+      assert.include((yield* Effect.flip(sum.ask(new Add({ n: 1 })))).message, "untraced")
+      assert.strictEqual(yield* sum.ask(new Twice({ n: 2 })), 4)
+      yield* sum.tell(new Add({ n: 1 }))
+      yield* settle
+      assert.strictEqual((yield* counted).deadLettered, 2)
+    }).pipe(inSystem)
+  )
+})
+
 describe("a function that makes a message and throws", () => {
   it.effect("crashes the actor that pipes a result to itself", () =>
     Effect.gen(function* () {
