@@ -100,10 +100,12 @@ export class LocalRef implements ActorRef<Message.Any> {
 
   /** Nobody takes the message. */
   private bury(item: Item): void {
-    const stopped = this.cell !== undefined || this.system.closed
+    const { actor, cell, id, system } = this
+    // Also where its host is there still, and stops.
+    const stopped = cell !== undefined || system.closed || system.hosts.find(actor, id) !== undefined
     const why = stopped ? new Stopped({}) : new Unhosted({})
-    this.system.sent++
-    this.system.bury(this.actor, this.id, item, stopped ? "stopped" : "unhosted", why, undefined)
+    system.sent++
+    system.bury(actor, id, item, stopped ? "stopped" : "unhosted", why, undefined)
   }
 }
 

@@ -3,6 +3,7 @@ import type * as Fiber from "effect/Fiber"
 import { Ask } from "./Ask.ts"
 import type { Cell } from "./Cell.ts"
 import { senderOf } from "./Envelope.ts"
+import { Phase } from "./Phase.ts"
 import { admitOwn, type Waiter } from "./Waiting.ts"
 
 /** A fiber of an actor that is about to wait for that actor, and what it is to wait for. */
@@ -14,14 +15,15 @@ export interface SelfWait {
 /**
  * Notes that a fiber is about to wait for a cell: for an answer, or for room in its mailbox.
  *
- * The fiber that the actor itself waits for, a handler's or its build's, would wait for ever. Another fiber of that actor may not: a
+ * The fiber that the actor itself waits for, a handler's, its build's or a finalizer's, would wait for ever. Another fiber of that actor may not: a
  * loop beside it, one of several handlers, an ask with a timeout.
  */
 export const noteSelfWait = (cell: Cell, waiter: Waiter, fiber: Fiber.Fiber<unknown, unknown>): void => {
   const sender = senderOf(waiter.item)
   const { registration, system } = cell.host
   if (sender === undefined || sender.id !== cell.id || sender.actor !== registration.actor) return
-  if (cell.rare?.fiber === fiber) endSelfWait(cell, waiter)
+  // While a life ends, its next one waits for every finalizer.
+  if (cell.rare?.fiber === fiber || cell.phase === Phase.closing) endSelfWait(cell, waiter)
   // Its first suspension comes next, and only then is it known for the one that the actor waits for.
   else system.selfWait = { fiber, waiter }
 }

@@ -254,6 +254,33 @@ describe("an actor that asks itself", () => {
     }).pipe(inSystem)
   )
 
+  it.effect("also where a finalizer does: its life is over, and the next one waits for it", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const build = Effect.gen(function* () {
+        const me = yield* Sum.context
+        yield* Effect.addFinalizer(() =>
+          Effect.map(Effect.exit(me.self.ask(new Twice({ n: 1 }))), (exit) => said.push(defectOf(exit)))
+        )
+        return Sum.of({ Add: ({ n }) => Effect.succeed(n), Twice: ({ n }) => Effect.succeed(2 * n) })
+      })
+      yield* Effect.gen(function* () {
+        const sum = yield* Sum.ref("a")
+        yield* sum.ask(new Add({ n: 1 }))
+        // Idle, and in the middle of its drain.
+        yield* Actor.stop(sum)
+        yield* sum.tell(new Add({ n: 1 }))
+        yield* Actor.stop(sum)
+        yield* counted
+      }).pipe(Effect.provide(Sum.toLayer(build)))
+      assert.deepStrictEqual(
+        said.map((defect) => (defect.includes("asks itself") ? "itself" : defect.includes("Stopped"))),
+        // The last one as its layer closes.
+        ["itself", "itself", true]
+      )
+    }).pipe(inSystem)
+  )
+
   it.effect("may do so where the answer can come: re-entrant, or from beside the handler", () =>
     Effect.gen(function* () {
       const reentrant = yield* Sum.spawn("a", asking, { concurrency: 2 })
