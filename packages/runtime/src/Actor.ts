@@ -1,18 +1,17 @@
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import { ActorContext, type LifeOf } from "./ActorContext.ts"
 import type { ActorRef, AnyRef } from "./ActorRef.ts"
 import { ActorSystem } from "./ActorSystem.ts"
-import * as Mailbox from "./Mailbox.ts"
+import type * as Mailbox from "./Mailbox.ts"
 import type * as Message from "./Message.ts"
 import { operation } from "./Operation.ts"
-import type { HandlerTable, Registration } from "./Registration.ts"
-import * as Supervision from "./Supervision.ts"
+import { registrationOf } from "./Registration.ts"
+import type * as Supervision from "./Supervision.ts"
 
 /** One handler for every message of the protocol `M`, by tag: it answers with the success, or fails with the domain error. */
 export type Handlers<M extends Message.Any, R> = {
@@ -48,7 +47,7 @@ export interface Options<in M extends Message.Any = Message.Any> {
   /**
    * Re-entrancy: how many handlers of one actor may run at the same time; default 1. Above it, a handler that suspends lets the next
    * message begin. Messages begin in order, answers come as they come, a crash interrupts the other handlers, and a message is
-   * never tried again. Throws `RangeError` below 1.
+   * never tried again. Throws `RangeError` below 1, and above 1 for an event-sourced actor: it decides one command at a time.
    */
   readonly concurrency?: number
   /** How many messages the actor may put aside with `stash`; default 1024. */
@@ -123,40 +122,6 @@ export interface Actor<out Name extends string, in out M extends Message.Any> {
   readonly is: (ref: AnyRef | undefined) => ref is ActorRef<M>
 }
 
-const count = (name: string, option: string, value: number | undefined, byDefault: number): number => {
-  if (value === undefined) return byDefault
-  if (!(value >= 1) || (!Number.isSafeInteger(value) && value !== Number.POSITIVE_INFINITY)) {
-    throw new RangeError(`${name}: ${option} is ${value}, must be a whole number of at least 1`)
-  }
-  return value
-}
-
-const registration = (
-  actor: string,
-  build: Build<HandlerTable, unknown, never>,
-  options: (Options<never> & Passivation) | undefined
-): Effect.Effect<Registration> => {
-  const concurrency = count(actor, "concurrency", options?.concurrency, 1)
-  const stashCapacity = count(actor, "stashCapacity", options?.stashCapacity, 1024)
-  const activeMax = count(actor, "activeMax", options?.activeMax, Number.POSITIVE_INFINITY)
-  return Effect.contextWith((context) =>
-    Effect.succeed({
-      actor,
-      build: Effect.isEffect(build) || typeof build === "function" ? build : () => build,
-      context: contextOf(context),
-      mailbox: (options?.mailbox ?? Mailbox.bounded(1024)) as Mailbox.Mailbox,
-      supervision: options?.supervision ?? Supervision.standard,
-      children: options?.children ?? "one-for-one",
-      concurrency,
-      stashCapacity,
-      passivateAfterMillis:
-        options?.passivateAfter === undefined ? undefined : Duration.toMillis(options.passivateAfter),
-      activeMax: Number.isFinite(activeMax) ? activeMax : undefined,
-      drainMillis: Duration.toMillis(options?.drain ?? "5 seconds")
-    })
-  )
-}
-
 /** Looks a reference up, of the actor and id. */
 const Lookup = operation<string, string, Effect.Effect<ActorRef<Message.Any>, never, ActorSystem>>(
   "ActorRef",
@@ -195,15 +160,11 @@ export const awaitStop = (ref: AnyRef): Effect.Effect<Exit.Exit<void, unknown>, 
  * Stops one actor: it handles what it has for at most its `drain`, then its children stop, then its finalizers run; waits for that.
  *
  * A spawned actor is gone then. What comes to a virtual one meanwhile is for its next life. Of the actor whose handler runs
- * this it is only a request, kept after that handler: nothing can wait for its own end. An actor that is not in memory is left
+ * this, and of one above it, it is only a request, kept after that handler: nothing can wait for its own end. An actor that is not in memory is left
  * as it is.
  */
 export const stop = (ref: AnyRef): Effect.Effect<void, never, ActorSystem> =>
   Effect.flatMap(ActorSystem, (system) => system.stop(ref.actor, ref.id))
-
-/** What handlers run in: flat, so that what each life adds to it is found first, and in no span, because none of them belongs to who built the layer. */
-const contextOf = (context: Context.Context<never>): Context.Context<never> =>
-  Context.makeUnsafe(Context.omit(Tracer.ParentSpan)(context).mapUnsafe)
 
 /**
  * Declares a kind of actor by name and protocol.
@@ -223,7 +184,7 @@ export const make = <const Name extends string, const Classes extends ReadonlyAr
   if (twice !== undefined) throw new TypeError(`Actor.make("${name}"): two messages have the tag "${twice}"`)
   const ref = (id: string) => new Lookup(name, id)
   const spawn: Actor<Name, Message.Any>["spawn"] = (id, build, options) =>
-    Effect.flatMap(registration(name, build as never, options), (it) =>
+    Effect.flatMap(registrationOf(name, build as never, options), (it) =>
       Effect.flatMap(ActorSystem, (system) => Effect.as(system.spawn(it, id), system.ref(name, id)))
     ) as never
   const context = Effect.flatMap(ActorContext, (life) =>
@@ -237,7 +198,7 @@ export const make = <const Name extends string, const Classes extends ReadonlyAr
     of: (handlers) => handlers,
     toLayer: (build, options) =>
       Layer.effectDiscard(
-        Effect.flatMap(registration(name, build as never, options), (it) =>
+        Effect.flatMap(registrationOf(name, build as never, options), (it) =>
           Effect.flatMap(ActorSystem, (system) => system.host(it))
         )
       ) as never,

@@ -31,7 +31,7 @@ export interface LifeOf<in out M extends Message.Any> {
   /** Name of the actor's type. */
   readonly actor: string
   readonly id: string
-  /** The actor's own reference. Do not `ask` it from a handler: that waits for itself. */
+  /** The actor's own reference. A handler that asks it would wait for itself, and dies of that instead; one of several at a time (`concurrency`) may. */
   readonly self: ActorRef<M>
   /** The actor in whose life this one was spawned. `Parent.is(ref)` narrows it. */
   readonly parent: AnyRef | undefined
@@ -67,7 +67,7 @@ export interface LifeOf<in out M extends Message.Any> {
   /**
    * Runs an effect beside the actor and sends it how that ended, as a message; interrupted when the life ends.
    *
-   * The message waits for room in the mailbox like any other.
+   * The message waits for room in the mailbox like any other. A `toMessage` that throws crashes the actor.
    */
   readonly pipeToSelf: <A, E, R>(
     effect: Effect.Effect<A, E, R>,

@@ -15,7 +15,8 @@ export interface ActorRef<in M extends Message.Any> {
   /**
    * Puts the message in the mailbox, waiting while that is full; interrupted while it waits, the message was not sent.
    *
-   * Messages of one fiber arrive in the order of its tells and asks. A message that nobody can handle becomes a dead
+   * Messages of one fiber arrive in the order of its tells and asks. What a handler tells its own actor does not wait for room: it would
+   * wait for itself. A message that nobody can handle becomes a dead
    * letter: `tell` itself never fails.
    */
   readonly tell: (message: M) => Effect.Effect<void>

@@ -9,9 +9,9 @@ export class Unhosted extends Schema.TaggedClass<Unhosted>()("Unhosted", {}) {}
 /** The answer did not come in the time that the asker gave; the message may still be handled. */
 export class Timeout extends Schema.TaggedClass<Timeout>()("Timeout", { afterMillis: Schema.Number }) {}
 
-/** The message crashed its actor as often as the supervision allows, and was put aside as a dead letter. */
+/** The message crashed its actor as often as the supervision allows, or the mailbox's `rank`, and was put aside as a dead letter. */
 export class Parked extends Schema.TaggedClass<Parked>()("Parked", {
-  /** How often it was tried. */
+  /** How often it was tried; 0 where it has no rank. */
   attempts: Schema.Number,
   /** What the last try died of. */
   defect: Schema.Defect()
@@ -29,7 +29,8 @@ const remedies: { readonly [Tag in AskErrorReason["_tag"]]: string } = {
   Timeout:
     "No answer came in time; it may still be handled. Ask again only if the message has a primaryKey, or allow more time.",
   Dropped: "There was no room for it; send less at a time, or give the actor a larger or a bounded mailbox.",
-  Parked: "The message crashed the actor and is now a dead letter; mend the handler, then send it again."
+  Parked:
+    "The message crashed its handler (or the mailbox's `rank`) and is now a dead letter; mend that, then send it again."
 }
 
 /**

@@ -6,7 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { ActorContext } from "./ActorContext.ts"
 import { Ask } from "./Ask.ts"
-import { type AskErrorReason, Dropped, Stopped } from "./AskError.ts"
+import { type AskErrorReason, Parked, Stopped } from "./AskError.ts"
 import { activate, crashed } from "./Crash.ts"
 import type { DeadLetterReason } from "./DeadLetter.ts"
 import { depthMax } from "./Depth.ts"
@@ -15,17 +15,20 @@ import { leave } from "./Ending.ts"
 import { Envelope, type Item, messageOf, senderOf } from "./Envelope.ts"
 import { takeOff } from "./Flights.ts"
 import type { Host, IdleNode } from "./Host.ts"
-import { makeInbox, type Waiter } from "./Inbox.ts"
+import type { Inbox } from "./Inbox.ts"
 import { LifeContext } from "./LifeContext.ts"
 import { Mail } from "./Mail.ts"
 import { obey } from "./Obedience.ts"
 import { Phase } from "./Phase.ts"
-import { allOf, countQueued, nextOf, type Order, Rare, shiftSent, withdrawn } from "./Rare.ts"
+import { RankedMail } from "./RankedMail.ts"
+import { allOf, countQueued, nextOf, type Order, Rare } from "./Rare.ts"
 import type { HandlerTable } from "./Registration.ts"
+import { checkSelfWait } from "./SelfWait.ts"
 import { isStashed, stash } from "./Stash.ts"
 import { type Started, Stretch, worthwhile } from "./Stretch.ts"
-import type { TimedEnvelope } from "./TimedEnvelope.ts"
+import { TimedEnvelope } from "./TimedEnvelope.ts"
 import type { Tracing } from "./Tracing.ts"
+import { admit } from "./Waiting.ts"
 
 /** What one turn on the dispatcher may cost, in handlers that answer with an `Exit`: a flooded actor delays others by at most this. */
 const turnCost = 1024
@@ -97,7 +100,7 @@ export class Cell {
   }
 
   /** What counts towards the capacity: messages that wait for their turn. */
-  private get waiting(): number {
+  get waiting(): number {
     const inbox = this.rare?.inbox
     const waiting = inbox === undefined ? 0 : inbox.length
     return this.current !== undefined && this.phase === Phase.scheduled ? waiting + 1 : waiting
@@ -113,62 +116,30 @@ export class Cell {
       this.schedule()
       return
     }
-    const { more } = this
-    more.inbox ??= makeInbox(host.registration.mailbox)
-    more.inbox.push(item)
-    host.system.sent++
-    if (phase === Phase.idle) this.schedule()
+    this.enqueue(item)
   }
 
-  /** Puts the message whose turn is to come back into the inbox, at its head: others go before it. */
-  putBack(): void {
-    if (this.phase !== Phase.scheduled || this.current === undefined) return
-    const { more } = this
-    more.inbox ??= makeInbox(this.host.registration.mailbox)
-    const inbox = more.draining ?? more.inbox
-    // With ranks it has never left the inbox.
-    if (inbox instanceof Mail) inbox.unshift(this.current)
-    this.current = undefined
-  }
-
-  /** Accepts a message ahead of the inbox, whatever room there is. */
-  pushInFront(item: Item): void {
-    this.putBack()
-    const { more } = this
-    more.front ??= new Mail()
-    more.front.push(item)
-    more.sorts = true
+  /** Accepts a message into the inbox, from where it can be withdrawn. */
+  enqueue(item: Item): void {
     this.host.system.sent++
+    this.inbox.push(item)
+    // Not asked before: a message that has no rank resumes its asker, who may have sent others.
     if (this.phase === Phase.idle) this.schedule()
   }
 
-  /** Accepts the message of a timer, whatever room there is. */
-  pushTimed(due: TimedEnvelope): void {
+  /** Where messages wait; made when one first has to. */
+  get inbox(): Inbox {
     const { more } = this
-    more.sorts = true
-    more.inbox ??= makeInbox(this.host.registration.mailbox)
-    more.inbox.push(due)
-    this.host.system.sent++
-    if (this.phase === Phase.idle) this.schedule()
+    const { rank } = this.host.registration.mailbox
+    more.inbox ??=
+      rank === undefined ? new Mail() : new RankedMail(rank, (item, defect) => this.unranked(item, defect))
+    return more.inbox
   }
 
-  /** Makes dead letters of the oldest messages until there is room for one more. */
-  dropOldest(): void {
-    while (this.waiting >= this.host.capacity) {
-      // The first message of an actor that was idle is not in the inbox.
-      const first = this.phase === Phase.scheduled ? this.current : undefined
-      if (first !== undefined) this.current = undefined
-      const oldest = first ?? (this.rare === undefined ? undefined : shiftSent(this.rare, this.rare.inbox))
-      if (oldest === undefined) return
-      if (oldest !== withdrawn) this.bury(oldest, "dropped", new Dropped({}), undefined)
-    }
-  }
-
-  /** Takes a message back that a timer sent and that still waits: as if it had never been sent. */
-  withdrawTimed(due: TimedEnvelope): void {
-    due.withdrawn = true
-    this.more.withdrawn++
-    this.host.system.sent--
+  /** The mailbox cannot tell the place of a message. */
+  private unranked(item: Item, defect: unknown): void {
+    if (item instanceof TimedEnvelope) item.timer.taken(item)
+    this.bury(item, "parked", new Parked({ attempts: 0, defect }), Cause.die(defect))
   }
 
   /** Accepts a message and handles it on the caller's stack; call only when idle. */
@@ -188,42 +159,6 @@ export class Cell {
     if (given !== undefined && rankOf(given) >= rankOf(order)) return
     this.more.order = order
     if (phase === Phase.idle) this.schedule()
-  }
-
-  /** Queues a sender until there is room. */
-  wait(waiter: Waiter): void {
-    const { more } = this
-    more.waiters ??= new Mail()
-    more.waiters.push(waiter)
-  }
-
-  /** The sender does not wait any more; nothing happens when it was admitted before. */
-  withdraw(waiter: Waiter): void {
-    this.rare?.waiters?.remove(waiter)
-  }
-
-  /** Lets waiting senders in while there is room. */
-  admit(): void {
-    const waiters = this.rare?.waiters
-    if (waiters === undefined || waiters.length === 0) return
-    const { capacity } = this.host
-    const admitted: Array<Waiter> = []
-    while (waiters.length > 0 && this.waiting < capacity) {
-      const waiter = waiters.shift() as Waiter
-      this.push(waiter.item)
-      admitted.push(waiter)
-    }
-    for (const waiter of admitted) waiter.admitted()
-  }
-
-  /** Turns away senders that wait for room: the actor takes no more messages. */
-  refuseWaiters(): void {
-    const waiters = this.rare?.waiters
-    for (let waiter = waiters?.shift(); waiter !== undefined; waiter = waiters?.shift()) {
-      this.host.system.sent++
-      this.bury(waiter.item, "stopped", new Stopped({}), undefined)
-      waiter.admitted()
-    }
   }
 
   // Handling
@@ -294,7 +229,7 @@ export class Cell {
       if (exit === undefined || !this.settle(this.current as Item, exit)) break
     }
     system.depth--
-    if (this.rare !== undefined) this.admit()
+    if (this.rare !== undefined) admit(this)
     if (this.isIdle) host.rests(this)
   }
 
@@ -321,15 +256,14 @@ export class Cell {
     const message = item instanceof Envelope ? item.message : item
     const { system } = this.host
     if (system.inspection.active) system.inspect("Received", this, { message })
-    let effect: Effect.Effect<unknown, unknown>
     // A handler is the user's code and may throw before it answers an effect.
     try {
       const handler = (this.handlers as HandlerTable)[message._tag]
-      effect = handler === undefined ? this.unknown(message._tag) : handler(message)
+      const effect = handler === undefined ? this.unknown(message._tag) : handler(message)
+      return system.tracing === undefined ? effect : this.traced(system.tracing, item, effect)
     } catch (defect) {
-      effect = Exit.die(defect)
+      return Exit.die(defect)
     }
-    return system.tracing === undefined ? effect : this.traced(system.tracing, item, effect)
   }
 
   private traced(
@@ -385,6 +319,7 @@ export class Cell {
     const { more } = this
     this.phase = phase
     more.fiber = fiber
+    checkSelfWait(this, fiber)
     fiber.addObserver((exit) => {
       const { system } = this.host
       const goOn = () => {
@@ -397,7 +332,7 @@ export class Cell {
         const drains = then(exit)
         system.depth--
         if (drains) this.run()
-        else this.admit()
+        else admit(this)
       }
       if (system.depth < depthMax) goOn()
       else system.later(goOn)

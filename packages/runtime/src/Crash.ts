@@ -13,7 +13,8 @@ import { refuse } from "./Refusal.ts"
 import type { HandlerTable } from "./Registration.ts"
 import { RestartRequired } from "./RestartRequired.ts"
 import { unstashAll } from "./Stash.ts"
-import { type Directive, directiveOf } from "./Supervision.ts"
+import type { Directive } from "./Supervision.ts"
+import { verdictOf } from "./Verdict.ts"
 
 /** How often a message that had no effect is tried, whatever `parkAfter` says. */
 const triesWithoutEffect = 5
@@ -38,9 +39,9 @@ const inspectFailure = (
 }
 
 /** Does what the supervision says about a crash, of a message or from outside; true when the drain may go on. */
-export const crashed = (cell: Cell, item: Item | undefined, cause: Cause.Cause<unknown>): boolean => {
+export const crashed = (cell: Cell, item: Item | undefined, crash: Cause.Cause<unknown>): boolean => {
   const { host, more } = cell
-  const directive = directiveOf(host.registration.supervision, cause)
+  const { cause, directive } = verdictOf(host.registration.supervision, crash)
   const required = restartRequired(cause)
   more.backoff ??= new Backoff()
   const attempts = item === undefined ? 0 : ++more.backoff.attempts
@@ -106,11 +107,11 @@ const activated = (cell: Cell, exit: Exit.Exit<HandlerTable, unknown>): boolean 
     if (system.inspection.active) system.inspect("Spawned", cell, cell.host.spawnedBy)
     return true
   }
-  inspectFailure(cell, exit.cause, undefined, 0)
-  const directive = directiveOf(cell.host.registration.supervision, exit.cause)
+  const { cause, directive } = verdictOf(cell.host.registration.supervision, exit.cause)
+  inspectFailure(cell, cause, undefined, 0)
   return directive._tag === "Restart"
-    ? restart(cell, directive, exit.cause)
-    : giveUp(cell, exit.cause, directive._tag === "Escalate")
+    ? restart(cell, directive, cause)
+    : giveUp(cell, cause, directive._tag === "Escalate")
 }
 
 /** The handlers are built; the build itself may have become something else. */
@@ -191,9 +192,10 @@ const rebuild = (
         if (system.inspection.active) system.inspect("Restarted", cell, { restarts: backoff.restarts })
         return "built" as const
       }
-      inspectFailure(cell, built.cause, undefined, 0)
-      cause = built.cause
-      directive = directiveOf(registration.supervision, cause)
+      const verdict = verdictOf(registration.supervision, built.cause)
+      cause = verdict.cause
+      directive = verdict.directive
+      inspectFailure(cell, cause, undefined, 0)
       if (directive._tag !== "Restart") return { escalates: directive._tag === "Escalate", cause }
     }
   })

@@ -7,7 +7,7 @@ import type * as Message from "./Message.ts"
  * - `unhosted`: nobody hosts an actor of that name.
  * - `stopped`: the actor stopped, or was stopped, with this message queued or unfinished.
  * - `dropped`: a dropping or sliding mailbox, or a stash, had no room for it.
- * - `parked`: it crashed the actor as often as the supervision allows; `cause` says with what.
+ * - `parked`: it crashed the actor as often as the supervision allows, or the `rank` of its mailbox; `cause` says with what.
  */
 export type DeadLetterReason = "unhosted" | "stopped" | "dropped" | "parked"
 

@@ -11,6 +11,7 @@ import { Mail } from "./Mail.ts"
 import { Phase } from "./Phase.ts"
 import { discardWithdrawn } from "./Rare.ts"
 import { unstashAll } from "./Stash.ts"
+import { admit, refuseWaiters } from "./Waiting.ts"
 
 /** Runs the children's and then this life's finalizers; one that fails is logged and does not keep the others from running. */
 export const closeLife = (cell: Cell, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
@@ -126,12 +127,12 @@ const left = (cell: Cell, event: "Passivated" | "Stopped", exit: Exit.Exit<void,
     unstashAll(cell, false)
   }
   if (!host.accepting) {
-    cell.refuseWaiters()
+    refuseWaiters(cell)
     cell.buryQueue(undefined)
   }
   cell.phase = Phase.idle
   if (rare !== undefined && cell.queued === 0) discardWithdrawn(rare)
-  cell.admit()
+  admit(cell)
   if (cell.phase === Phase.idle) {
     if (cell.queued > 0) {
       cell.schedule()
@@ -195,7 +196,7 @@ const ending = (
       }
     }
     yield* grounding
-    if (!cell.host.accepting) cell.refuseWaiters()
+    if (!cell.host.accepting) refuseWaiters(cell)
     cell.buryQueue(undefined)
     yield* closeLife(cell, Exit.void)
     cell.host.leaving--
@@ -223,7 +224,7 @@ export const stopInPeace = (cell: Cell, drainMillis: number): Effect.Effect<void
       more.inbox = undefined
       // What comes from now on must not begin beside its last handlers.
       if (cell.phase === Phase.idle) cell.phase = Phase.waiting
-      cell.admit()
+      admit(cell)
     }
     if (!cell.drains || drainMillis <= 0) return end(cell)
     return Effect.timeoutOption(gone.await, drainMillis).pipe(

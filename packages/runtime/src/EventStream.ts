@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -33,7 +34,8 @@ export const stream = <A extends object>(type: EventClass<A>): Stream.Stream<A, 
  * Tells an actor the events of a class, as messages of its own protocol, until the scope closes.
  *
  * In the `build` of an actor that is its incarnation: a restart subscribes anew, a passivated actor gets no events. They wait
- * beside the mailbox while that is full, at most 16 384, then the oldest are lost; the publisher does not wait.
+ * beside the mailbox while that is full, at most 16 384, then the oldest are lost; the publisher does not wait. An event of which
+ * `message` throws is logged as an error and passed over.
  *
  * ```ts
  * yield* EventStream.subscribe(Shipped, yield* Invoices.self, ({ order }) => new Invoice({ order }))
@@ -46,7 +48,16 @@ export const subscribe = <A extends object, M extends Message.Any>(
 ): Effect.Effect<void, never, ActorSystem | Scope.Scope> =>
   Effect.asVoid(
     Effect.forkScoped(
-      Stream.runForEach(stream(type), (event) => ref.tell(message(event))),
+      Stream.runForEach(stream(type), (event) =>
+        Effect.catchDefect(
+          Effect.suspend(() => ref.tell(message(event))),
+          (defect) =>
+            Effect.logError(
+              `an event of ${type.name} made no message for ${ref.actor}/${ref.id}`,
+              Cause.die(defect)
+            )
+        )
+      ),
       { startImmediately: true }
     )
   )

@@ -9,6 +9,7 @@ import { end, endNow, passivate } from "./Ending.ts"
 import type { LocalSystem } from "./LocalSystem.ts"
 import { Phase } from "./Phase.ts"
 import type { Registration } from "./Registration.ts"
+import { refuseWaiters } from "./Waiting.ts"
 
 /** A cell's place in the list of idle cells, oldest first. */
 export interface IdleNode {
@@ -220,7 +221,7 @@ export class Host {
     this.accepting = false
     this.sweeper?.interruptUnsafe()
     this.sweeper = undefined
-    for (const cell of this.cells.values()) cell.refuseWaiters()
+    for (const cell of this.cells.values()) refuseWaiters(cell)
     const cells = new Set<Cell>()
     for (const cell of this.cells.values()) if (cell.drains) cells.add(cell)
     const drained = Latch.makeUnsafe(cells.size === 0)

@@ -66,9 +66,10 @@ export class Hosts {
         // Its host may have activated it before.
         const runs = !isVirtual && this.virtual.get(registration.actor)?.find(key) !== undefined
         if (before?.accepting === true || runs) {
-          return Effect.die(
-            new Error(`actor ${registration.actor} runs already; close the scope or layer that runs it first`)
-          )
+          const remedy = isVirtual
+            ? "is hosted already; provide its layer once, or close the one that hosts it first"
+            : "runs already; close the scope that runs it first, or spawn it under another id"
+          return Effect.die(new Error(`actor ${registration.actor}${isVirtual ? "" : `/${key}`} ${remedy}`))
         }
         // Never two at the same time.
         if (before !== undefined) {

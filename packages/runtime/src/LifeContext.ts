@@ -7,6 +7,7 @@ import type { LifeOf } from "./ActorContext.ts"
 import type { ActorRef, AnyRef } from "./ActorRef.ts"
 import type { Cell } from "./Cell.ts"
 import { type Item, senderOf } from "./Envelope.ts"
+import { pushInFront } from "./Front.ts"
 import type * as Message from "./Message.ts"
 import { Phase } from "./Phase.ts"
 import type { HandlerTable } from "./Registration.ts"
@@ -82,10 +83,15 @@ export class LifeContext implements LifeOf<Message.Any> {
   ): void {
     // It is the user's code, and no affair of the actor that has ended.
     try {
-      this.cell.pushInFront(toMessage(exit))
+      pushInFront(this.cell, toMessage(exit))
     } catch (defect) {
-      this.cell.give({ _tag: "Crash", cause: Cause.die(defect) })
+      this.crash(defect)
     }
+  }
+
+  /** A function of the user's that is to make a message died. */
+  private crash(defect: unknown): void {
+    if (this.isCurrent) this.cell.give({ _tag: "Crash", cause: Cause.die(defect) })
   }
 
   get stop(): Effect.Effect<void> {
@@ -143,6 +149,8 @@ export class LifeContext implements LifeOf<Message.Any> {
     return (effect, toMessage) => {
       const piped = Effect.exit(effect).pipe(
         Effect.flatMap((exit) => this.self.tell(toMessage(exit))),
+        // Nobody joins this fiber: what `toMessage` dies of would be lost.
+        Effect.catchDefect((defect) => Effect.sync(() => this.crash(defect))),
         Effect.forkIn(this.scope, { startImmediately: true }),
         Effect.asVoid
       )

@@ -2,17 +2,20 @@ import type * as Context from "effect/Context"
 import { toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type { ActorRef } from "./ActorRef.ts"
 import { Ask } from "./Ask.ts"
-import { AskError, Dropped, Stopped, Timeout, Unhosted } from "./AskError.ts"
+import { AskError, Stopped, Timeout, Unhosted } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
 import { depthMax } from "./Depth.ts"
 import { Envelope, type Item } from "./Envelope.ts"
-import type { Waiter } from "./Inbox.ts"
 import type { LocalSystem } from "./LocalSystem.ts"
 import type * as Message from "./Message.ts"
 import { operation } from "./Operation.ts"
+import { overflow } from "./Overflow.ts"
 import { Phase } from "./Phase.ts"
+import { noteSelfWait } from "./SelfWait.ts"
+import { type Waiter, waitForRoom, withdraw } from "./Waiting.ts"
 
 /** A reference into this process; it keeps the cell that it found last. */
 export class LocalRef implements ActorRef<Message.Any> {
@@ -81,6 +84,11 @@ export class LocalRef implements ActorRef<Message.Any> {
     return undefined
   }
 
+  /** The sender is about to wait, for an answer or for room. */
+  waits(waiter: Waiter, fiber: AnyFiber): void {
+    if (this.cell !== undefined) noteSelfWait(this.cell, waiter, fiber)
+  }
+
   private find(): Cell | undefined {
     const cell = this.cell
     if (cell !== undefined && cell.phase !== Phase.dead && cell.host.accepting) return cell
@@ -92,42 +100,32 @@ export class LocalRef implements ActorRef<Message.Any> {
 
   /** Nobody takes the message. */
   private bury(item: Item): void {
-    const stopped = this.cell !== undefined || this.system.closed
+    const { actor, cell, id, system } = this
+    // Also where its host is there still, and stops.
+    const stopped = cell !== undefined || system.closed || system.hosts.find(actor, id) !== undefined
     const why = stopped ? new Stopped({}) : new Unhosted({})
-    this.system.sent++
-    this.system.bury(this.actor, this.id, item, stopped ? "stopped" : "unhosted", why, undefined)
+    system.sent++
+    system.bury(actor, id, item, stopped ? "stopped" : "unhosted", why, undefined)
   }
 }
 
-/** What a full mailbox does with a message: its cell, where the sender is to wait. */
-const overflow = (cell: Cell, item: Item): Cell | undefined => {
-  switch (cell.host.registration.mailbox._tag) {
-    case "Dropping":
-      cell.host.system.sent++
-      cell.bury(item, "dropped", new Dropped({}), undefined)
-      return undefined
-    case "Sliding":
-      cell.dropOldest()
-      cell.push(item)
-      return undefined
-    default:
-      return cell
-  }
-}
+type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 /** The effect of a tell. */
 const Tell = operation<LocalRef, Message.Any, Effect.Effect<void>>("Tell", function (fiber) {
   const { first: ref, second: message } = this
   const item = ref.wrap(message, fiber.context)
-  return ref.deliver(item) === undefined ? Effect.void : tellLater(ref, item)
+  return ref.deliver(item) === undefined ? Effect.void : tellLater(ref, item, fiber)
 })
 
-const tellLater = (ref: LocalRef, item: Item): Effect.Effect<void> =>
+const tellLater = (ref: LocalRef, item: Item, fiber: AnyFiber): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     // The fiber may have yielded since.
     const full = ref.deliver(item)
     if (full === undefined) return resume(Exit.void)
-    return waitIn(full, { item, admitted: () => resume(Exit.void) })
+    const waiter = { item, admitted: () => resume(Exit.void) }
+    ref.waits(waiter, fiber)
+    return waitIn(full, waiter)
   })
 
 /** The effect of an ask: answered on the asker's stack where that is possible, else the asker waits. */
@@ -135,23 +133,30 @@ const Asking = operation<LocalRef, Message.Any, Effect.Effect<never>>("Ask", fun
   const { first: ref, second: message } = this
   const ask = ref.enquire(message, fiber.context)
   const full = ref.deliver(ask)
-  return ask.answered ?? answerOf(ref, ask, full !== undefined)
+  return ask.answered ?? answerOf(ref, ask, full !== undefined, fiber)
 })
 
-const answerOf = (ref: LocalRef, ask: Ask, undelivered: boolean): Effect.Effect<unknown, unknown> =>
+const answerOf = (
+  ref: LocalRef,
+  ask: Ask,
+  undelivered: boolean,
+  fiber: AnyFiber
+): Effect.Effect<unknown, unknown> =>
   Effect.callback<unknown, unknown>((resume) => {
     // The fiber may have yielded since.
     const full = undelivered ? ref.deliver(ask) : undefined
     ask.wait(resume)
-    if (full !== undefined) return waitIn(full, { item: ask, admitted: () => undefined })
-    return ask.answered === undefined ? Effect.sync(() => ask.abandon()) : undefined
+    if (ask.answered !== undefined) return undefined
+    const waiter = { item: ask, admitted: () => undefined }
+    if (ask.sender !== undefined) ref.waits(waiter, fiber)
+    return full === undefined ? Effect.sync(() => ask.abandon()) : waitIn(full, waiter)
   })
 
 /** Waits for room; interrupted, the message was not sent. */
 const waitIn = (cell: Cell, waiter: Waiter): Effect.Effect<void> => {
-  cell.wait(waiter)
+  waitForRoom(cell, waiter)
   return Effect.sync(() => {
     if (waiter.item instanceof Ask) waiter.item.abandon()
-    cell.withdraw(waiter)
+    withdraw(cell, waiter)
   })
 }

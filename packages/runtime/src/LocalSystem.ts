@@ -22,6 +22,7 @@ import { LocalRef } from "./LocalRef.ts"
 import type * as Message from "./Message.ts"
 import { refuse } from "./Refusal.ts"
 import type { Registration } from "./Registration.ts"
+import type { SelfWait } from "./SelfWait.ts"
 import { lifeOf, Senders } from "./Senders.ts"
 import type { Tracing } from "./Tracing.ts"
 import { treeOf } from "./Tree.ts"
@@ -48,6 +49,8 @@ export class LocalSystem {
   /** Drains on the stack. */
   depth = 0
   closed = false
+  /** The latest fiber of an actor that is about to wait for that actor. */
+  selfWait: SelfWait | undefined = undefined
   /** Set while handlers are traced. */
   tracing: Tracing | undefined = undefined
 
@@ -164,15 +167,18 @@ export class LocalSystem {
       const host = this.hosts.find(actor, id)
       const cell = host?.find(id)
       if (host === undefined || cell === undefined) return Effect.void
-      // An actor that would wait for itself.
-      const self = Effect.contextWith((context: Context.Context<never>) =>
-        Effect.succeed(lifeOf(context)?.cell === cell)
+      const caller = Effect.contextWith((context: Context.Context<never>) =>
+        Effect.succeed(lifeOf(context)?.cell)
       )
       const stopping = host.virtual ? stopInPeace(cell, host.registration.drainMillis) : host.close(Exit.void)
-      return Effect.flatMap(self, (isSelf) => {
-        if (isSelf) return Effect.sync(() => cell.give({ _tag: "Stop" }))
+      return Effect.flatMap(caller, (by) => {
+        // It, and whoever is below it, would wait for an end that waits for them.
+        if (by === cell) return Effect.sync(() => cell.give({ _tag: "Stop" }))
         // Goes on when nobody waits for it any more.
-        return Effect.forkDetach(stopping, { startImmediately: true }).pipe(Effect.flatMap(Fiber.join))
+        const begun = Effect.forkDetach(stopping, { startImmediately: true })
+        return by !== undefined && isBelow(by, cell)
+          ? Effect.asVoid(begun)
+          : Effect.flatMap(begun, Fiber.join)
       })
     })
   }
@@ -192,6 +198,10 @@ export class LocalSystem {
     )
   )
 }
+
+/** True for an actor that was spawned in the life of `above`, or of one below it. */
+const isBelow = ({ host: { parent } }: Cell, above: Cell): boolean =>
+  parent !== undefined && (parent === above || isBelow(parent, above))
 
 /** Starts a system in this process, which stops with the scope. */
 export const make = Effect.gen(function* () {

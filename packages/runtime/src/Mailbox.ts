@@ -51,8 +51,9 @@ export const unbounded: Mailbox = { _tag: "Unbounded", capacity: Number.POSITIVE
 /**
  * Messages of a lower `rank` are handled first, those of one rank in the order of arrival; bounded like `bounded`.
  *
- * `rank` is called once a message, as it arrives; it must not throw. A flood of low ranks starves the others. Throws
- * `RangeError` unless `capacity` is a whole number ≥ 1.
+ * `rank` is called once a message, as it arrives. Where it throws or answers `NaN`, the message becomes a dead letter (`parked`), and its
+ * asker gets `AskError` with `Parked`; the actor goes on. A flood of low ranks starves the others. Throws `RangeError` unless
+ * `capacity` is a whole number ≥ 1.
  */
 export const priority = <M extends Message.Any>(
   capacity: number,

@@ -14,10 +14,13 @@ const before = (a: Entry, b: Entry): boolean =>
 export class RankedMail {
   private readonly heap: Array<Entry> = []
   private readonly rank: (message: Message.Any) => number
+  private readonly refuse: (item: Item, defect: unknown) => void
   private arrivals = 0
 
-  constructor(rank: (message: Message.Any) => number) {
+  /** `refuse` gets what has no rank, and why. */
+  constructor(rank: (message: Message.Any) => number, refuse: (item: Item, defect: unknown) => void) {
     this.rank = rank
+    this.refuse = refuse
   }
 
   get length(): number {
@@ -25,8 +28,25 @@ export class RankedMail {
   }
 
   push(item: Item): void {
+    const rank = this.rankOf(item)
+    if (rank !== undefined) this.insert({ item, rank, arrival: this.arrivals++ })
+  }
+
+  private rankOf(item: Item): number | undefined {
+    const message = messageOf(item)
+    // It is the user's code, and whoever lets this message in has others to let in.
+    try {
+      const rank = this.rank(message)
+      if (!Number.isNaN(rank)) return rank
+      this.refuse(item, new RangeError(`Mailbox.priority: the rank of ${message._tag} is NaN`))
+    } catch (defect) {
+      this.refuse(item, defect)
+    }
+    return undefined
+  }
+
+  private insert(entry: Entry): void {
     const { heap } = this
-    const entry = { item, rank: this.rank(messageOf(item)), arrival: this.arrivals++ }
     let at = heap.length
     while (at > 0) {
       const above = (at - 1) >> 1

@@ -5,11 +5,12 @@ import type { Backoff } from "./Backoff.ts"
 import type { Item } from "./Envelope.ts"
 import type { Flights } from "./Flights.ts"
 import type { Host } from "./Host.ts"
-import type { Inbox, Waiter } from "./Inbox.ts"
+import type { Inbox } from "./Inbox.ts"
 import type { Mail } from "./Mail.ts"
 import type { HandlerTable } from "./Registration.ts"
 import { TimedEnvelope } from "./TimedEnvelope.ts"
 import type { Timers } from "./Timers.ts"
+import type { Waiter } from "./Waiting.ts"
 
 /** What an actor must do before its next message. */
 export type Order =

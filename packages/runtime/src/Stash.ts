@@ -3,6 +3,7 @@ import * as Exit from "effect/Exit"
 import { Dropped } from "./AskError.ts"
 import type { Cell } from "./Cell.ts"
 import type { Item } from "./Envelope.ts"
+import { putBack } from "./Front.ts"
 import { Mail } from "./Mail.ts"
 import { TimedEnvelope } from "./TimedEnvelope.ts"
 
@@ -38,7 +39,7 @@ export const stash = (cell: Cell, item: Item): true => {
 export const unstashAll = (cell: Cell, currentWaits: boolean): void => {
   const { rare } = cell
   if (rare?.stash === undefined || rare.stash.length === 0) return
-  cell.putBack()
+  putBack(cell)
   const { current } = cell
   const { front, stash } = rare
   for (let item = front?.shift(); item !== undefined; item = front?.shift()) stash.push(item)

@@ -98,7 +98,7 @@ export const stop: Stop = { _tag: "Stop" }
 export const escalate: Escalate = { _tag: "Escalate" }
 
 /**
- * Decides by what the actor crashed of; `decide` is pure and must not throw.
+ * Decides by what the actor crashed of; `decide` is pure. One that throws stops the actor, which then ended of both defects.
  *
  * Make a `restart` outside of `decide`: each one counts its own restarts, and one that is made anew for each crash counts none.
  *
@@ -111,10 +111,6 @@ export const byCause = (decide: (cause: Cause.Cause<unknown>) => Directive): Sup
   _tag: "ByCause",
   decide
 })
-
-/** The directive for a crash. */
-export const directiveOf = (supervision: Supervision, cause: Cause.Cause<unknown>): Directive =>
-  supervision._tag === "ByCause" ? supervision.decide(cause) : supervision
 
 /** What an actor gets that says nothing: ten restarts with a backoff from 100 ms to 10 s, forgotten after a quiet minute. */
 export const standard: Supervision = restart({

@@ -116,7 +116,9 @@ export class Timers implements TimersOf<Message.Any> {
   private send(timer: Timer, message: Message.Any): void {
     const due = new TimedEnvelope(message, timer)
     timer.waiting.add(due)
-    this.cell.pushTimed(due)
+    this.cell.more.sorts = true
+    // Whatever room there is: a timer cannot wait.
+    this.cell.enqueue(due)
   }
 
   private cancelNow(key: unknown): void {
@@ -124,8 +126,15 @@ export class Timers implements TimersOf<Message.Any> {
     if (timer === undefined) return
     this.timers.delete(key)
     timer.fiber?.interruptUnsafe()
-    for (const due of timer.waiting) this.cell.withdrawTimed(due)
+    for (const due of timer.waiting) this.withdraw(due)
     timer.waiting.clear()
+  }
+
+  /** Takes a message back that still waits: as if it had never been sent. */
+  private withdraw(due: TimedEnvelope): void {
+    due.withdrawn = true
+    this.cell.more.withdrawn++
+    this.cell.host.system.sent--
   }
 
   /** False once the life that this belongs to has ended. */

@@ -21,7 +21,7 @@ it("gives what a sorted list gives, over random pushes and shifts", () => {
     const mail = new RankedMail((item) => {
       ranked++
       return rankOf(item)
-    })
+    }, assert.fail)
     const naive: Array<unknown> = []
     const ranks = 1 + roll(12)
     // Mostly pushes first, mostly shifts later.

@@ -17,7 +17,7 @@ class Ended extends Message.Class<Ended>()("Ended", {}) {}
 const Short = Actor.make("test/Short", [Ping])
 const Long = Actor.make("test/Long", [Raise, Ended])
 
-const times = count({ quick: 20_000, long: 1_000_000 })
+const times = count({ quick: 50_000, long: 1_000_000 })
 const options = { timeout: patience(60_000) }
 
 /** Does a thing so often, and asserts that fewer bytes stay than the smallest object that could be left each time would take. */
@@ -32,7 +32,7 @@ const leavesNothing = <E, R>(once: (n: number) => Effect.Effect<unknown, E, R>) 
     yield* many(2000, 2000 + times)
     yield* settle
     const grown = bytesAlive() - before
-    assert.isBelow(grown, Math.max(500_000, times * 10), "bytes left")
+    assert.isBelow(grown, Math.max(1_000_000, times * 10), "bytes left")
   })
 
 const build = Effect.gen(function* () {

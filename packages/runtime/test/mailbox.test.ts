@@ -150,6 +150,44 @@ describe("a bounded mailbox", () => {
   )
 
   it.effect(
+    "takes what a handler tells its own actor even when it is full, in order and before who waits",
+    () =>
+      Effect.gen(function* () {
+        const log: Array<number> = []
+        const gate = Latch.makeUnsafe()
+        class Tell extends Message.Class<Tell>()("Tell", { payload: { first: Schema.Int } }) {}
+        class Noted extends Message.Class<Noted>()("Noted", { payload: { n: Schema.Int } }) {}
+        const Own = Actor.make("test/Own", [Tell, Noted])
+        const build = Effect.map(Own.context, (me) =>
+          Own.of({
+            Tell: ({ first }) =>
+              Effect.gen(function* () {
+                if (first < 0) yield* gate.await
+                for (const n of [0, 1, 2]) yield* me.self.tell(new Noted({ n: first + n }))
+              }),
+            Noted: ({ n }) => Effect.sync(() => log.push(n))
+          })
+        )
+        for (const first of [10, -10]) {
+          const own = yield* Own.spawn("a", build, { mailbox: Mailbox.bounded(1) })
+          yield* own.tell(new Tell({ first }))
+          // Handled at once, or in the middle of a handler that suspends first.
+          const others = yield* Effect.forEach([1, 2], (n) =>
+            Effect.forkChild(own.tell(new Noted({ n })), { startImmediately: true })
+          )
+          yield* settle
+          gate.openUnsafe()
+          yield* settle
+          yield* Effect.forEach(others, Fiber.join)
+          yield* settle
+          yield* counted
+          yield* Actor.stop(own)
+        }
+        assert.deepStrictEqual(log, [1, 10, 11, 12, 2, 1, -10, -9, -8, 2])
+      }).pipe(Effect.provide(ActorSystem.layer))
+  )
+
+  it.effect(
     "takes no more memory under a sender that is ten times as fast as the handler",
     () =>
       Effect.gen(function* () {

@@ -588,3 +588,40 @@ describe("an actor that stops itself", () => {
     })
   }
 })
+
+describe("an actor that stops the one above it", () => {
+  for (const above of ["parent", "grandparent"]) {
+    it.effect(`its ${above}, only asks for it: its handler answers, then all of them end, in peace`, () =>
+      Effect.gen(function* () {
+        const ends: Array<string> = []
+        const noteEnd = (who: string) => Effect.addFinalizer(() => Effect.sync(() => void ends.push(who)))
+        const Low = Actor.make("test/Low", [Note])
+        const Middle = Actor.make("test/Middle", [Note])
+        const High = Actor.make("test/High", [Note])
+        const low = Effect.gen(function* () {
+          yield* noteEnd("low")
+          const top = yield* above === "parent" ? Middle.ref("top/middle") : High.ref("top")
+          return Low.of({ Note: ({ n }) => Effect.as(Actor.stop(top), n) })
+        })
+        const middle = Effect.gen(function* () {
+          yield* noteEnd("middle")
+          yield* Low.spawnChild("low", low)
+          return Middle.of({ Note: ({ n }) => Effect.succeed(n) })
+        })
+        const high = Effect.gen(function* () {
+          yield* noteEnd("high")
+          yield* Middle.spawnChild("middle", middle)
+          return High.of({ Note: ({ n }) => Effect.succeed(n) })
+        })
+        yield* High.spawn("top", high)
+        yield* settle
+        const answer = yield* begin((yield* Low.ref("top/middle/low")).ask(new Note({ n: 7 })))
+        yield* settle
+        assert.isTrue(isDone(answer))
+        assert.strictEqual(yield* Fiber.join(answer), 7)
+        assert.deepStrictEqual(ends, above === "parent" ? ["low", "middle"] : ["low", "middle", "high"])
+        yield* counted
+      }).pipe(Effect.scoped, Effect.provide(ActorSystem.layer))
+    )
+  }
+})
