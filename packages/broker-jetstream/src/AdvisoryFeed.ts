@@ -16,6 +16,12 @@ interface Notice {
   readonly reason?: string
 }
 
+/** NATS ends the deliveries of a record that was removed as if somebody had rejected it, for these reasons of its own. */
+const removals: ReadonlySet<string> = new Set([
+  "Message deleted by stream limits",
+  "Unacknowledged message was deleted"
+])
+
 /**
  * The notices of a topic's consumers as they are published: core messages, so only who listens gets them. The client
  * subscribes again by itself after it lost the connection; what was published meanwhile is missed.
@@ -53,6 +59,7 @@ const listen = ({ link, nats }: Connection, place: Place, subscription: string, 
     on(rejectedSubject(place, subscription), (message) => {
       const notice = message.json<Notice>()
       const { deliveries: attempt, reason = "" } = notice
+      if (removals.has(reason)) return
       inbox.offer({ _tag: "Rejected", ...common(notice), attempt, reason })
     }),
     on(deletedSubject(place), () =>

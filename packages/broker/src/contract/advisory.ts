@@ -16,6 +16,7 @@ import {
   newTopic,
   range,
   record,
+  sequences,
   takeMany,
   takeOne,
   uniqueName
@@ -270,6 +271,24 @@ export const advisory: ReadonlyArray<ContractTest> = [
       assert.deepStrictEqual((yield* heard(advisories, 1)).map(named), ["s 1"])
       yield* failsWith(advisories.take(1), "NotFound")
       yield* failsWith(Effect.scoped(topic.advisories()), "NotFound")
+    })
+  ),
+
+  test("adv-10", "a record that is removed from the topic while somebody has it is not told", () =>
+    Effect.gen(function* () {
+      const topic = yield* newTopic({ limits: { maxRecords: 3 } })
+      yield* fill(topic, 3)
+      const advisories = yield* topic.advisories()
+      const subscription = yield* topic.subscription({ name: "s", maxDeliver: 1, ackWait: "400 millis" })
+      const reader = yield* subscription.reader({ prefetch: 3 })
+      yield* takeMany(reader, 3)
+      yield* topic.delete(1)
+      yield* fill(topic, 2, "more")
+      assert.deepStrictEqual(yield* sequences(topic), [3, 4, 5])
+      yield* topic.purge({ below: 4 })
+      yield* silent(advisories, 800)
+      yield* (yield* takeOne(reader)).reject("4")
+      assert.deepStrictEqual((yield* heard(advisories, 1)).map(named), ["s 4"])
     })
   )
 ]

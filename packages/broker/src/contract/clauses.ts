@@ -193,6 +193,7 @@ export const clauses: ReadonlyArray<Clause> = [
     "`maxDeliver`: skipped, reported, stays in the topic",
     "delivery-9",
     "delivery-10",
+    "delivery-13",
     "subscription-14"
   ),
   covered(
@@ -204,6 +205,7 @@ export const clauses: ReadonlyArray<Clause> = [
     "adv-5",
     "adv-7",
     "adv-8",
+    "adv-10",
     "restart-12"
   ),
   covered("`advisories`: what a listener missed is said", "adv-6", "adv-9"),
