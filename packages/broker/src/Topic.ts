@@ -168,15 +168,16 @@ export interface Topic {
   readonly deleteSubscription: (name: string) => Effect.Effect<void, BrokerError>
 
   /**
-   * Listens, for this scope, to what the topic's subscriptions give up: records whose deliveries are used up and records that were
-   * rejected, with the reason. Every listener hears all; `subscription` narrows it to one, which need not be there yet.
+   * Listens, for this scope, to what the topic's subscriptions give up: records whose deliveries are used up, and records that were
+   * rejected, with the reason. Every listener hears all of it; `subscription` narrows it to one, which need not be there yet.
    *
-   * Live and at most once: it tells what happens after it answered, while the listener is open, and never what was before, nor
-   * after a restart what it missed. It keeps the newest 1 024 that nobody took. Where some are missing, because there
-   * were more or because the connection was lost, stands a `Missed`; the list that loses none is `SubscriptionInfo.exhausted`. A
-   * `reject` that comes after another delivery of the record was settled may be told too. What is told is not yet safe: a
-   * settlement that a crash of the broker undoes is told again when it happens again. Once the topic is deleted
-   * or the broker closed, `take` hands out what is left and then fails.
+   * Live, and at most once: it tells what happens after it answered and while it is open, nothing from before and, after a
+   * restart, nothing that it missed. It keeps the newest 1 024 that nobody took; where more came, or the connection was lost,
+   * stands a `Missed`. The list that loses none is `SubscriptionInfo.exhausted`; reasons are kept nowhere.
+   *
+   * Removing a record that somebody has is no reject. A `reject` that comes after another delivery of the record was settled may be told
+   * too. A settlement that a crash of the broker undoes was told all the same, and is told again when it happens again.
+   * Once the topic is deleted or the broker closed, `take` hands out what is left and then fails.
    */
   readonly advisories: (options?: {
     readonly subscription?: string

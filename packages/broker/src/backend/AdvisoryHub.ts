@@ -21,6 +21,7 @@ export class AdvisoryHub {
 
   /** True while somebody listens to this subscription: its deadlines must then be noticed although nobody takes. */
   hears(subscription: string): boolean {
+    if (this.inboxes.size === 0) return false
     for (const only of this.inboxes.values()) if (only === undefined || only === subscription) return true
     return false
   }

@@ -241,7 +241,8 @@ export const faultsRestart: ReadonlyArray<RestartTest> = [
           ["info of the subscription", subscription.info],
           ["update", subscription.update({ maxDeliver: 2 })],
           ["reset", subscription.reset("first")],
-          ["take", Effect.scoped(Effect.flatMap(subscription.reader(), (reader) => reader.take(1)))]
+          ["take", Effect.scoped(Effect.flatMap(subscription.reader(), (reader) => reader.take(1)))],
+          ["advisories", Effect.scoped(topic.advisories())]
         ]
         for (const [use, effect] of uses) {
           const error = yield* Effect.flip(Effect.timeout(effect, "8 seconds"))
@@ -269,8 +270,9 @@ export const faultsRestart: ReadonlyArray<RestartTest> = [
             Effect.flatMap(topic.subscription({ name: "s" }), (subscription) => subscription.reader()),
             scope
           )
+          const advisories = yield* Scope.provide(topic.advisories(), scope)
           const fibers = yield* Effect.forEach(
-            [reader.take(1), Stream.runHead(topic.follow({ from: "first" }))],
+            [reader.take(1), advisories.take(1), Stream.runHead(topic.follow({ from: "first" }))],
             (wait: Effect.Effect<unknown, BrokerError>) => Effect.forkIn(Effect.flip(wait), scope)
           )
           yield* Effect.sleep("200 millis")
