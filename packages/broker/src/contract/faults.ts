@@ -12,6 +12,7 @@ import type { AppendRequest, Topic } from "../Topic.ts"
 import { type ContractTest, type RestartTest, restartTest, test } from "./ContractTest.ts"
 import {
   bytes,
+  eventually,
   failsWith,
   newTopic,
   range,
@@ -184,6 +185,12 @@ export const faultsRestart: ReadonlyArray<RestartTest> = [
                 })
               const writers = yield* Effect.forEach(range(1, 4), (fiber) => Effect.forkChild(writer(fiber)))
               yield* Effect.sleep("60 millis")
+              // A loaded machine may not have answered any yet.
+              yield* eventually(
+                "some are answered",
+                Effect.sync(() => answered.size),
+                (size) => size >= 8 * round
+              )
               // In the middle of what they do.
               yield* Effect.forEach(writers, Fiber.interrupt, { discard: true, concurrency: "unbounded" })
             })
