@@ -1,4 +1,4 @@
-import { JetStreamApiError } from "@nats-io/jetstream"
+import { JetStreamApiError, JetStreamError } from "@nats-io/jetstream"
 import { errors } from "@nats-io/transport-node"
 import {
   BrokerError,
@@ -61,6 +61,10 @@ export const hasNoResponders = (cause: unknown): boolean =>
 /** True when the server says that the stream or the consumer is not there. */
 export const isAbsent = (cause: unknown): boolean =>
   cause instanceof JetStreamApiError && (cause.code === 10014 || cause.code === 10059)
+
+/** True when the server says that no message matches: the client fails a batch of none so, instead of ending it. */
+export const isNoMessage = (cause: unknown): boolean =>
+  cause instanceof JetStreamError && "code" in cause && cause.code === 404
 
 /** A refusal as the port's error. */
 export const refused = (operation: string, refusal: ApiRefusal): BrokerError => {

@@ -1,6 +1,6 @@
 import type { BrokerError } from "@troupe/broker"
 import * as Effect from "effect/Effect"
-import { asking, changing, isAbsent } from "./ApiFailure.ts"
+import { asking, changing, isAbsent, isNoMessage } from "./ApiFailure.ts"
 import type { Connection } from "./Connection.ts"
 import { noticeConfig, noticeSubject, type Place } from "./StreamLayout.ts"
 
@@ -52,6 +52,7 @@ const notices = (
       }
       return found
     } catch (cause) {
+      if (isNoMessage(cause)) return found
       if (isAbsent(cause)) return none
       throw cause
     }

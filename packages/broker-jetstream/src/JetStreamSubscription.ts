@@ -12,6 +12,7 @@ import {
   badStart,
   notFoundError,
   rejectedError,
+  rejectReason,
   type SubscriptionSettings,
   updateSubscriptionSpec
 } from "@troupe/broker/backend"
@@ -215,7 +216,7 @@ export class JetStreamSubscription implements Subscription {
         if (one.state !== "settled") queue.working(one)
         return Effect.void
       }),
-      reject: (reason) => settle(() => `+TERM ${reason.replace(/[\r\n]+/g, " ")}`)
+      reject: (reason) => settle(() => `+TERM ${rejectReason(reason)}`)
     }
   }
 

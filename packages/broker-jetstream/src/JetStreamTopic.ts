@@ -19,6 +19,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as AdvisoryFeed from "./AdvisoryFeed.ts"
 import { asking, changing, isAbsent } from "./ApiFailure.ts"
 import type { Connection } from "./Connection.ts"
 import { type ConsumerStart, consumerConfig, settingsOf } from "./ConsumerLayout.ts"
@@ -186,6 +187,9 @@ export class JetStreamTopic implements Topic {
       yield* Exhausted.forget(connection, place, name, 0)
     }
   )
+
+  readonly advisories: Topic["advisories"] = (options) =>
+    AdvisoryFeed.open(this.connection, this.place, options)
 
   /** The consumer of that name, if there is one. */
   private consumer(name: string): Effect.Effect<ConsumerInfo | undefined, BrokerError> {

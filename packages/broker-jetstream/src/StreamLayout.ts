@@ -85,6 +85,13 @@ export const noticeConfig = (place: Place, replicas: 1 | 3) =>
 export const noticeSubject = (place: Place, subscription: string): string =>
   `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${place.stream}.${subscription}`
 
+/** Where NATS tells that a record was rejected. */
+export const rejectedSubject = (place: Place, subscription: string): string =>
+  `$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.${place.stream}.${subscription}`
+
+/** Where NATS tells that the topic's stream was deleted. */
+export const deletedSubject = (place: Place): string => `$JS.EVENT.ADVISORY.STREAM.DELETED.${place.stream}`
+
 /** The settings in which a stream differs from what was asked for; none when it is that. */
 export const differences = (
   asked: ReturnType<typeof streamConfig>,

@@ -153,4 +153,21 @@ describe.runIf(hasServer)("connecting to a real server", () => {
       assert.strictEqual(failure.reason._tag, "Unavailable")
     })
   )
+
+  it.live("a user who may not listen to advisories is told which permission is missing", () =>
+    Effect.gen(function* () {
+      const { servers } = yield* NatsServer.start({
+        config:
+          'authorization { users: [{ user: "ada", password: "lovelace", permissions: { subscribe: { deny: ["$JS.EVENT.>"] } } }] }'
+      })
+      const credentials = { user: "ada", password: Redacted.make("lovelace") }
+      yield* Effect.gen(function* () {
+        const topic = yield* (yield* Broker).topic({ name: "t" })
+        const advisories = yield* topic.advisories()
+        const failure = yield* Effect.flip(Effect.timeout(advisories.take(1), "5 seconds"))
+        assert.strictEqual(failure._tag, "BrokerError")
+        assert.include(failure.message, "$JS.EVENT.ADVISORY.CONSUMER.>")
+      }).pipe(Effect.scoped, Effect.provide(JetStream.layer({ servers, credentials })))
+    })
+  )
 })

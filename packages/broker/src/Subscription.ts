@@ -16,7 +16,7 @@ export interface SubscriptionSpec {
   readonly start?: SubscriptionStart
   /** A delivery that nobody settles in this time is handed out again; default 30 s, at least 100 ms. */
   readonly ackWait?: Duration.Input
-  /** Deliveries of one record before it is skipped and reported; default: no bound. */
+  /** Deliveries of one record before it is skipped and reported (`info.exhausted`, `Topic.advisories`); default: no bound. */
   readonly maxDeliver?: number
   /** Unsettled deliveries over all readers of the subscription; default 1 000. 1 = strict order across retries. */
   readonly maxAckPending?: number
@@ -52,7 +52,7 @@ export interface Delivery {
   readonly retry: (delay: Duration.Input) => Effect.Effect<void, BrokerError>
   /** Starts `ackWait` anew. */
   readonly working: Effect.Effect<void, BrokerError>
-  /** Settles the record for good without success; it stays in the topic. */
+  /** Settles the record for good without success; it stays in the topic. `Topic.advisories` tells the reason. */
   readonly reject: (reason: string) => Effect.Effect<void, BrokerError>
 }
 

@@ -1,7 +1,9 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { AdvisoryReader } from "./Advisory.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import type { Subscription, SubscriptionInfo, SubscriptionSpec } from "./Subscription.ts"
 import type { Headers, TopicRecord } from "./TopicRecord.ts"
@@ -164,4 +166,20 @@ export interface Topic {
 
   /** Forgets a subscription and its position. */
   readonly deleteSubscription: (name: string) => Effect.Effect<void, BrokerError>
+
+  /**
+   * Listens, for this scope, to what the topic's subscriptions give up: records whose deliveries are used up, and records that were
+   * rejected, with the reason. Every listener hears all of it; `subscription` narrows it to one, which need not be there yet.
+   *
+   * Live, and at most once: it tells what happens after it answered and while it is open, nothing from before and, after a
+   * restart, nothing that it missed. It keeps the newest 1 024 that nobody took; where more came, or the connection was lost,
+   * stands a `Missed`. The list that loses none is `SubscriptionInfo.exhausted`; reasons are kept nowhere.
+   *
+   * Removing a record that somebody has is no reject. A `reject` that comes after another delivery of the record was settled may be told
+   * too. A settlement that a crash of the broker undoes was told all the same, and is told again when it happens again.
+   * Once the topic is deleted or the broker closed, `take` hands out what is left and then fails.
+   */
+  readonly advisories: (options?: {
+    readonly subscription?: string
+  }) => Effect.Effect<AdvisoryReader, BrokerError, Scope.Scope>
 }

@@ -1,4 +1,5 @@
 /** What backends on local storage share: the pure cores, and the broker over any `LocalStorage`. */
+export { AdvisoryInbox } from "./backend/AdvisoryInbox.ts"
 export {
   type Candidate,
   groupRecordsMax,
@@ -30,6 +31,7 @@ export {
 export { MessageIds } from "./backend/MessageIds.ts"
 export {
   badFilters,
+  badListening,
   badStart,
   readRequest,
   readScheduled,
@@ -39,6 +41,7 @@ export {
 } from "./backend/ReadSpec.ts"
 export { recordBytes } from "./backend/RecordBytes.ts"
 export { RecordCopies } from "./backend/RecordCopies.ts"
+export { rejectReason } from "./backend/RejectReason.ts"
 export {
   differingSubscription,
   type SubscriptionSettings,

@@ -1,3 +1,4 @@
+export type { Advisory, AdvisoryReader } from "./Advisory.ts"
 export { Broker } from "./Broker.ts"
 export {
   BrokerError,

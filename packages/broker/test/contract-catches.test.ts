@@ -1,10 +1,12 @@
 /** The contract's tests can fail: each of these backends breaks one promise, and the test that states it says so. */
 import { assert, describe, it } from "@effect/vitest"
 import { Contract } from "@troupe/broker/contract"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import type { Advisory, AdvisoryReader } from "../src/Advisory.ts"
 import { Broker } from "../src/Broker.ts"
 import { layerMemory } from "../src/MemoryBroker.ts"
 import type { Delivery, Subscription } from "../src/Subscription.ts"
@@ -55,6 +57,32 @@ const delivering = (change: (delivery: Delivery) => Partial<Delivery>) =>
           Effect.map(reader.take(max), (taken) => taken.map((one) => ({ ...one, ...change(one) })))
       }))
   }))
+
+const hearing =
+  (change: (take: AdvisoryReader["take"]) => AdvisoryReader["take"]) =>
+  (topic: Topic): Partial<Topic> => ({
+    advisories: (options) => Effect.map(topic.advisories(options), ({ take }) => ({ take: change(take) }))
+  })
+
+/** Advisories of a kind are not told. */
+const deafTo = (kind: Advisory["_tag"]) =>
+  hearing((take) => {
+    const takeOther: AdvisoryReader["take"] = (max) =>
+      Effect.flatMap(take(max), (taken) => {
+        const rest = taken.filter(({ _tag }) => _tag !== kind)
+        return Arr.isArrayNonEmpty(rest) ? Effect.succeed(rest) : takeOther(max)
+      })
+    return takeOther
+  })
+
+const longAgo: Advisory = {
+  _tag: "Rejected",
+  subscription: "s",
+  sequence: 1,
+  attempt: 1,
+  reason: "1",
+  timeMillis: 0
+}
 
 const mutants: ReadonlyArray<Mutant> = [
   {
@@ -213,6 +241,60 @@ const mutants: ReadonlyArray<Mutant> = [
     breaks: "a reset does not move",
     tests: ["subscription-7"],
     topic: subscribing(() => ({ reset: () => Effect.void }))
+  },
+  {
+    breaks: "what was skipped is not reported",
+    tests: ["delivery-9", "delivery-10", "delivery-13", "subscription-14"],
+    topic: subscribing(({ info }) => ({ info: Effect.map(info, (i) => ({ ...i, exhausted: [] })) }))
+  },
+  { breaks: "used-up records are not told", tests: ["adv-1", "adv-2"], topic: deafTo("Exhausted") },
+  {
+    breaks: "rejects are not told",
+    tests: ["adv-3", "adv-4", "adv-5", "adv-6", "adv-7", "adv-8"],
+    topic: deafTo("Rejected")
+  },
+  { breaks: "what a listener missed is not said", tests: ["adv-6"], topic: deafTo("Missed") },
+  {
+    breaks: "the reason of a reject is lost",
+    tests: ["adv-3"],
+    topic: delivering((d) => ({ reject: () => d.reject("") }))
+  },
+  {
+    breaks: "acks are told",
+    tests: ["adv-1", "adv-3"],
+    topic: delivering((d) => ({ ack: d.reject("done"), ackConfirmed: d.reject("done") }))
+  },
+  {
+    breaks: "everybody listens to all subscriptions",
+    tests: ["adv-5"],
+    topic: (topic) => ({ advisories: () => topic.advisories() })
+  },
+  {
+    breaks: "a listener hears what was before it",
+    tests: ["adv-1", "adv-4"],
+    topic: hearing((take) => {
+      let first = true
+      return (max) => {
+        const told = first
+        first = false
+        return told ? Effect.succeed([longAgo]) : take(max)
+      }
+    })
+  },
+  {
+    breaks: "an interrupted take of advisories loses them",
+    tests: ["adv-7"],
+    topic: hearing((take) => (max) => Effect.tap(take(max), () => Effect.sleep("5 millis")))
+  },
+  {
+    breaks: "a take of advisories answers all there are",
+    tests: ["adv-7"],
+    topic: hearing((take) => () => Effect.andThen(Effect.sleep("1 millis"), take(1_000)))
+  },
+  {
+    breaks: "listeners are not told that their topic is gone",
+    tests: ["adv-8"],
+    topic: hearing((take) => (max) => Effect.catch(take(max), () => Effect.never))
   }
 ]
 

@@ -29,6 +29,6 @@ export const makeDelivery = (
         return Effect.void
       }),
     working: Effect.sync(() => subscription.working(handed)),
-    reject: () => ack
+    reject: (reason) => Effect.sync(() => subscription.reject(handed, reason))
   }
 }

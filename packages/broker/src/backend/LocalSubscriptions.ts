@@ -4,10 +4,11 @@ import type * as Semaphore from "effect/Semaphore"
 import type { BrokerError } from "../BrokerError.ts"
 import type { Subscription, SubscriptionInfo, SubscriptionSpec, SubscriptionStart } from "../Subscription.ts"
 import type { Topic } from "../Topic.ts"
+import { AdvisoryHub } from "./AdvisoryHub.ts"
 import type { Fork } from "./Alarm.ts"
 import { mismatchError, notFoundError, rejectedError } from "./BrokerFailure.ts"
 import type { OpenedTopic } from "./LocalStorage.ts"
-import { badStart, readSubscriptionSpec, updateSubscriptionSpec } from "./ReadSpec.ts"
+import { badListening, badStart, readSubscriptionSpec, updateSubscriptionSpec } from "./ReadSpec.ts"
 import { SubscriptionEngine } from "./SubscriptionEngine.ts"
 import { differingSubscription, type SubscriptionSnapshot } from "./SubscriptionSettings.ts"
 import type { TopicEngine } from "./TopicEngine.ts"
@@ -17,6 +18,7 @@ export interface LocalSubscriptions {
   readonly open: (spec: SubscriptionSpec) => Effect.Effect<Subscription, BrokerError>
   readonly update: Topic["updateSubscription"]
   readonly remove: (name: string) => Effect.Effect<void, BrokerError>
+  readonly advisories: Topic["advisories"]
   readonly infos: Effect.Effect<ReadonlyArray<SubscriptionInfo>, BrokerError>
   readonly close: () => void
 }
@@ -28,11 +30,12 @@ export const makeLocalSubscriptions = (
   environment: { readonly clock: Clock.Clock; readonly fork: Fork; readonly oneAtATime: Semaphore.Semaphore }
 ): LocalSubscriptions => {
   const { clock, fork, oneAtATime } = environment
+  const hub = new AdvisoryHub(topic)
   const { index } = topic
   const topicName = topic.settings.name
   const engines = new Map<string, SubscriptionEngine>()
   for (const found of opened.subscriptions) {
-    engines.set(found.settings.name, new SubscriptionEngine(topic, found, clock, fork))
+    engines.set(found.settings.name, new SubscriptionEngine(topic, found, { advisories: hub, clock, fork }))
   }
 
   const positionOf = (start: Exclude<SubscriptionStart, "lastPerSubject">): number => {
@@ -71,7 +74,11 @@ export const makeLocalSubscriptions = (
     topic.expire()
     const snapshot = startOf(settings.start, settings.filters)
     const log = yield* opened.store.subscriptions.create(settings, snapshot)
-    const engine = new SubscriptionEngine(topic, { settings, snapshot, log }, clock, fork)
+    const engine = new SubscriptionEngine(
+      topic,
+      { settings, snapshot, log },
+      { advisories: hub, clock, fork }
+    )
     engines.set(settings.name, engine)
     return toSubscription(engine)
   })
@@ -111,6 +118,18 @@ export const makeLocalSubscriptions = (
         ? Effect.fail(notFoundError("subscription", operation, "There is none of that name: open it first."))
         : update(engine, change)
     })
+
+  const advisories: Topic["advisories"] = Effect.fnUntraced(function* (options) {
+    const operation = `advisories of ${topicName}`
+    const refused = badListening(options?.subscription, operation) ?? topic.closedError(operation)
+    if (refused !== undefined) return yield* refused
+    const listening = yield* Effect.acquireRelease(
+      Effect.sync(() => hub.open(options?.subscription)),
+      ({ close }) => Effect.sync(close)
+    )
+    for (const engine of engines.values()) engine.heed()
+    return listening.inbox
+  })
 
   const toSubscription = (engine: SubscriptionEngine): Subscription => {
     const { name } = engine.state.settings
@@ -152,6 +171,7 @@ export const makeLocalSubscriptions = (
     open: (spec) => oneAtATime.withPermits(1)(open(spec)),
     update: (name, change) => oneAtATime.withPermits(1)(updateByName(name, change)),
     remove: (name) => oneAtATime.withPermits(1)(remove(name)),
+    advisories,
     infos: Effect.suspend(() =>
       Effect.map(Effect.forEach(Array.from(engines.values()), infoOf), (infos) =>
         infos.sort((a, b) => (a.name < b.name ? -1 : 1))

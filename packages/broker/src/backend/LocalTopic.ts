@@ -251,7 +251,8 @@ export const makeLocalTopic = (engine: TopicEngine, subscriptions: LocalSubscrip
       }),
     subscription: subscriptions.open,
     updateSubscription: subscriptions.update,
-    deleteSubscription: subscriptions.remove
+    deleteSubscription: subscriptions.remove,
+    advisories: subscriptions.advisories
   }
 }
 

@@ -60,6 +60,12 @@ export const badFilters = (
       )
 }
 
+/** What is wrong with the subscription to listen to; `undefined` when nothing is. */
+export const badListening = (subscription: string | undefined, operation: string): BrokerError | undefined =>
+  subscription === undefined || isName(subscription)
+    ? undefined
+    : rejectedError("argument", operation, `"${subscription}" is not the name of a subscription.`)
+
 /** A subscription's specification with its defaults; `Rejected` names the value that is out of range. */
 export const readSubscriptionSpec = (
   spec: SubscriptionSpec,

@@ -3,10 +3,12 @@ import * as Effect from "effect/Effect"
 import { BrokerError } from "../BrokerError.ts"
 import type { Delivery, Reader, SubscriptionInfo } from "../Subscription.ts"
 import type { TopicRecord } from "../TopicRecord.ts"
+import type { AdvisoryHub } from "./AdvisoryHub.ts"
 import { Alarm, type Fork } from "./Alarm.ts"
 import { notFoundError } from "./BrokerFailure.ts"
 import { makeDelivery } from "./LocalDelivery.ts"
 import type { SubscriptionLog } from "./LocalStorage.ts"
+import { rejectReason } from "./RejectReason.ts"
 import type { SubscriptionSettings, SubscriptionSnapshot } from "./SubscriptionSettings.ts"
 import { type Handed, SubscriptionState } from "./SubscriptionState.ts"
 import type { TopicEngine } from "./TopicEngine.ts"
@@ -26,6 +28,7 @@ interface Waiter {
 export class SubscriptionEngine {
   readonly state: SubscriptionState
   private readonly topic: TopicEngine
+  private readonly advisories: AdvisoryHub
   private readonly log: SubscriptionLog
   private readonly operation: string
   private readonly waiters = new Set<Waiter>()
@@ -41,13 +44,28 @@ export class SubscriptionEngine {
       readonly snapshot: SubscriptionSnapshot
       readonly log: SubscriptionLog
     },
-    clock: Clock.Clock,
-    fork: Fork
+    environment: { readonly advisories: AdvisoryHub; readonly clock: Clock.Clock; readonly fork: Fork }
   ) {
+    const { advisories, clock, fork } = environment
+    const { name } = from.settings
     this.topic = topic
+    this.advisories = advisories
     this.log = from.log
-    this.operation = `subscription ${from.settings.name} of ${topic.settings.name}`
-    this.state = new SubscriptionState(topic.index, from.settings, from.snapshot, from.log.journal)
+    this.operation = `subscription ${name} of ${topic.settings.name}`
+    this.state = new SubscriptionState(
+      topic.index,
+      from.settings,
+      from.snapshot,
+      from.log.journal,
+      (sequence, attempts) =>
+        advisories.tell({
+          _tag: "Exhausted",
+          subscription: name,
+          sequence,
+          attempts,
+          timeMillis: topic.nowMillis()
+        })
+    )
     this.alarm = new Alarm(fork, clock, () => this.wake())
     this.unwatch = topic.watch(() => this.wake())
   }
@@ -70,6 +88,25 @@ export class SubscriptionEngine {
 
   settle(sequence: number): void {
     if (this.state.settle(sequence)) this.wake()
+  }
+
+  reject(handed: Handed, reason: string): void {
+    const { attempt, sequence } = handed
+    if (!this.state.settle(sequence)) return
+    this.advisories.tell({
+      _tag: "Rejected",
+      subscription: this.state.settings.name,
+      sequence,
+      attempt,
+      reason: rejectReason(reason),
+      timeMillis: this.topic.nowMillis()
+    })
+    this.wake()
+  }
+
+  /** Somebody listens: deadlines are noticed from now on although nobody takes. */
+  heed(): void {
+    this.wake()
   }
 
   retry(handed: Handed, delayMillis: number): void {
@@ -156,9 +193,10 @@ export class SubscriptionEngine {
     })
   }
 
-  /** Wakes the first waiter that would be handed something; sleeps until the next deadline if some still wait. */
+  /** Wakes the first waiter that would be handed something; sleeps until the next deadline if some still wait or listen. */
   private wake(): void {
-    if (this.waiters.size === 0) return
+    const heard = this.advisories.hears(this.state.settings.name)
+    if (this.waiters.size === 0 && !heard) return
     if (this.closedError() !== undefined) {
       for (const waiter of this.waiters) waiter.resume()
       this.waiters.clear()
@@ -172,7 +210,7 @@ export class SubscriptionEngine {
         break
       }
     }
-    if (this.waiters.size > 0) this.alarm.set(this.state.nextDueMillis())
+    if (this.waiters.size > 0 || heard) this.alarm.set(this.state.nextDueMillis())
   }
 
   /** Why it cannot be used any more; `undefined` while it can. */

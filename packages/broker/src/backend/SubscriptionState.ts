@@ -45,6 +45,7 @@ export class SubscriptionState {
   settings: SubscriptionSettings
   private readonly index: TopicIndex
   private readonly journal: SubscriptionJournal | undefined
+  private readonly onExhausted: (sequence: number, attempts: number) => void
   private cursor: TopicCursor
   /** Sequences to hand out before the cursor: the last of each subject, when the subscription starts with them. */
   private backlog: ReadonlyArray<number>
@@ -62,11 +63,13 @@ export class SubscriptionState {
     index: TopicIndex,
     settings: SubscriptionSettings,
     from: SubscriptionSnapshot,
-    journal: SubscriptionJournal | undefined
+    journal: SubscriptionJournal | undefined,
+    onExhausted: (sequence: number, attempts: number) => void = () => {}
   ) {
     this.index = index
     this.settings = settings
     this.journal = journal
+    this.onExhausted = onExhausted
     this.cursor = new TopicCursor(index, settings.filters, from.position)
     this.backlog = from.backlog
     for (const [sequence, attempt, dueMillis] of from.outstanding) {
@@ -331,5 +334,6 @@ export class SubscriptionState {
     }
     this.skipped.add(sequence)
     this.journal?.exhausted(sequence)
+    this.onExhausted(sequence, entry.attempt)
   }
 }

@@ -193,8 +193,22 @@ export const clauses: ReadonlyArray<Clause> = [
     "`maxDeliver`: skipped, reported, stays in the topic",
     "delivery-9",
     "delivery-10",
+    "delivery-13",
     "subscription-14"
   ),
+  covered(
+    "`advisories` tell live, at most once, what is used up or rejected, to everybody who listens",
+    "adv-1",
+    "adv-2",
+    "adv-3",
+    "adv-4",
+    "adv-5",
+    "adv-7",
+    "adv-8",
+    "adv-10",
+    "restart-12"
+  ),
+  covered("`advisories`: what a listener missed is said", "adv-6", "adv-9"),
   covered("`paused`", "subscription-6"),
   covered("`info`: pending, ackPending, redelivered, ackFloor", "subscription-10", "info-1"),
   covered(

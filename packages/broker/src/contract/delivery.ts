@@ -253,5 +253,34 @@ export const delivery: ReadonlyArray<ContractTest> = [
       assert.strictEqual(info.ackFloor, 2)
       assert.deepStrictEqual(yield* sequences(topic), [1, 2])
     })
+  ),
+
+  test(
+    "delivery-13",
+    "each subscription reports what it skipped itself, also beside others which skipped more",
+    () =>
+      Effect.gen(function* () {
+        const topic = yield* newTopic()
+        yield* fill(topic, 3)
+        const spend = Effect.fnUntraced(function* (name: string, count: number) {
+          const subscription = yield* topic.subscription({ name, maxDeliver: 1 })
+          const reader = yield* subscription.reader({ prefetch: 3 })
+          for (const taken of yield* takeMany(reader, count)) yield* taken.retry(0)
+          return yield* eventually("all are reported", subscription.info, (i) => i.exhausted.length === count)
+        })
+        const none = yield* topic.subscription({ name: "none", maxDeliver: 1 })
+        assert.deepStrictEqual((yield* spend("some", 2)).exhausted, [1, 2])
+        assert.deepStrictEqual((yield* none.info).exhausted, [])
+        assert.deepStrictEqual((yield* spend("all", 3)).exhausted, [1, 2, 3])
+        const { subscriptions } = yield* topic.info
+        assert.deepStrictEqual(
+          subscriptions.map(({ exhausted, name }) => [name, exhausted]),
+          [
+            ["all", [1, 2, 3]],
+            ["none", []],
+            ["some", [1, 2]]
+          ]
+        )
+      })
   )
 ]

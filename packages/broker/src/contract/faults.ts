@@ -12,6 +12,7 @@ import type { AppendRequest, Topic } from "../Topic.ts"
 import { type ContractTest, type RestartTest, restartTest, test } from "./ContractTest.ts"
 import {
   bytes,
+  eventually,
   failsWith,
   newTopic,
   range,
@@ -184,6 +185,12 @@ export const faultsRestart: ReadonlyArray<RestartTest> = [
                 })
               const writers = yield* Effect.forEach(range(1, 4), (fiber) => Effect.forkChild(writer(fiber)))
               yield* Effect.sleep("60 millis")
+              // A loaded machine may not have answered any yet.
+              yield* eventually(
+                "some are answered",
+                Effect.sync(() => answered.size),
+                (size) => size >= 8 * round
+              )
               // In the middle of what they do.
               yield* Effect.forEach(writers, Fiber.interrupt, { discard: true, concurrency: "unbounded" })
             })
@@ -241,7 +248,8 @@ export const faultsRestart: ReadonlyArray<RestartTest> = [
           ["info of the subscription", subscription.info],
           ["update", subscription.update({ maxDeliver: 2 })],
           ["reset", subscription.reset("first")],
-          ["take", Effect.scoped(Effect.flatMap(subscription.reader(), (reader) => reader.take(1)))]
+          ["take", Effect.scoped(Effect.flatMap(subscription.reader(), (reader) => reader.take(1)))],
+          ["advisories", Effect.scoped(topic.advisories())]
         ]
         for (const [use, effect] of uses) {
           const error = yield* Effect.flip(Effect.timeout(effect, "8 seconds"))
@@ -269,8 +277,9 @@ export const faultsRestart: ReadonlyArray<RestartTest> = [
             Effect.flatMap(topic.subscription({ name: "s" }), (subscription) => subscription.reader()),
             scope
           )
+          const advisories = yield* Scope.provide(topic.advisories(), scope)
           const fibers = yield* Effect.forEach(
-            [reader.take(1), Stream.runHead(topic.follow({ from: "first" }))],
+            [reader.take(1), advisories.take(1), Stream.runHead(topic.follow({ from: "first" }))],
             (wait: Effect.Effect<unknown, BrokerError>) => Effect.forkIn(Effect.flip(wait), scope)
           )
           yield* Effect.sleep("200 millis")

@@ -128,7 +128,7 @@ export const partitioned: ReadonlyArray<ContractTest> = [
           )
         let next = 11
         const busy = Effect.gen(function* () {
-          // Before they are produced: they may be handled by the time that it is answered.
+          // Before they are produced: what is handled at once counts too.
           const from = (yield* output.info).lastSequence + 1
           yield* produce(input, keys, [next++])
           return from

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Broker } from "../Broker.ts"
+import { advisory, advisoryBounce, advisoryRestart } from "./advisory.ts"
 import { append, appendRestart } from "./append.ts"
 import { appendAll } from "./appendAll.ts"
 import type { BounceTest, ContractTest, RestartTest, Session } from "./ContractTest.ts"
@@ -64,6 +65,7 @@ export const tests: ReadonlyArray<ContractTest> = [
   ...reader,
   ...consumer,
   ...schedule,
+  ...advisory,
   ...faults,
   ...subscription,
   ...read,
@@ -78,12 +80,13 @@ export const restartTests: ReadonlyArray<RestartTest> = [
   ...readerRestart,
   ...keyValueRestart,
   ...scheduleRestart,
+  ...advisoryRestart,
   ...ownershipRestart,
   ...faultsRestart
 ]
 
 /** Tests that restart the server under a client. */
-export const bounceTests: ReadonlyArray<BounceTest> = [...readBounce]
+export const bounceTests: ReadonlyArray<BounceTest> = [...readBounce, ...advisoryBounce]
 
 const timeoutMillis = 30_000
 
