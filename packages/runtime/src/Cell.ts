@@ -196,7 +196,7 @@ export class Cell {
         const nowMillis = system.clock.currentTimeMillisUnsafe()
         // A turn that has got this far is timed from here on.
         if (endMillis === 0) endMillis = nowMillis + turnMillisMax
-        else if (nowMillis > endMillis) budget = 0
+        else if (nowMillis >= endMillis) budget = 0
       }
       if (this.current === undefined) {
         if (budget <= 0 && this.queued > this.handlersRunning) {
