@@ -1,49 +1,34 @@
-import * as Deferred from "effect/Deferred"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { LogFailed } from "./LogError.ts"
 
-type Resolve = (answer: number) => void
-type Reject = (failure: LogFailed) => void
+type Resume = (answer: Effect.Effect<void, LogFailed>) => void
 
-let resolveLast: Resolve
-let rejectLast: Reject
-/** One executor for all promises: each costs no closure of ours. */
-const executor = (resolve: Resolve, reject: Reject): void => {
-  resolveLast = resolve
-  rejectLast = reject
-}
-
-/** All who wait for one write or sync: fibers share one deferred, callers without Effect have a promise each. */
+/** All who wait for one write or sync: fibers by their resumption, callers without Effect by one promise. */
 export class Waiting {
-  private deferred: Deferred.Deferred<void, LogFailed> | undefined
-  private readonly answers: Array<number> = []
-  private readonly resolves: Array<Resolve> = []
-  private readonly rejects: Array<Reject> = []
+  private readonly resumes: Array<Resume> = []
+  private settled: Exit.Exit<void, LogFailed> | undefined
+  private shared: PromiseWithResolvers<void> | undefined
 
-  /** Waits as a fiber. */
-  get effect(): Effect.Effect<void, LogFailed> {
-    this.deferred ??= Deferred.makeUnsafe<void, LogFailed>()
-    return Deferred.await(this.deferred)
-  }
+  /** Waits as a fiber. One that is interrupted is not taken off the list: it is short, and resuming it does nothing. */
+  readonly effect: Effect.Effect<void, LogFailed> = Effect.callback<void, LogFailed>((resume) => {
+    if (this.settled === undefined) this.resumes.push(resume)
+    else resume(this.settled)
+  })
 
   /** Waits for `answer` as a promise. */
   promise(answer: number): Promise<number> {
-    const promise = new Promise<number>(executor)
-    this.answers.push(answer)
-    this.resolves.push(resolveLast)
-    this.rejects.push(rejectLast)
-    return promise
+    this.shared ??= Promise.withResolvers<void>()
+    // Cheaper than a promise with resolvers of its own for each who waits.
+    return this.shared.promise.then(() => answer)
   }
 
   /** Answers all of them; once. */
   settle(failure: LogFailed | undefined): void {
-    if (this.deferred !== undefined)
-      Deferred.doneUnsafe(this.deferred, failure === undefined ? Exit.void : Exit.fail(failure))
-    const { answers, rejects, resolves } = this
-    for (let i = 0; i < resolves.length; i++) {
-      if (failure === undefined) (resolves[i] as Resolve)(answers[i] as number)
-      else (rejects[i] as Reject)(failure)
-    }
+    const exit = failure === undefined ? Exit.void : Exit.fail(failure)
+    this.settled = exit
+    for (const resume of this.resumes) resume(exit)
+    if (failure === undefined) this.shared?.resolve()
+    else this.shared?.reject(failure)
   }
 }
