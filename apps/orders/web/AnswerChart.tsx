@@ -5,6 +5,9 @@ import "uplot/dist/uPlot.min.css"
 import type { LaneName } from "../src/LaneEvent.ts"
 import { lanes } from "./store.ts"
 
+/** The least that the chart shows, in seconds. */
+const secondsMin = 30
+
 /** The lane's median and slowest answers over the last minutes, in milliseconds. */
 export const AnswerChart = ({ lane }: { lane: LaneName }) => {
   const host = useRef<HTMLDivElement>(null)
@@ -22,7 +25,16 @@ export const AnswerChart = ({ lane }: { lane: LaneName }) => {
         height: 150,
         legend: { show: false },
         cursor: { show: false },
-        scales: { y: { range: (_, __, max) => [0, Math.max(50, max * 1.1)] } },
+        scales: {
+          // Of a single point uPlot would show years, of none 1970.
+          x: {
+            range: (_, min: number | null, max: number | null) => {
+              const end = max ?? Date.now() / 1000
+              return [Math.min(min ?? end, end - secondsMin), end]
+            }
+          },
+          y: { range: (_, __, max) => [0, Math.max(50, max * 1.1)] }
+        },
         axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${tick} ms`) }],
         series: [
           {},
