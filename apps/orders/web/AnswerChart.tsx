@@ -28,9 +28,9 @@ export const AnswerChart = ({ lane }: { lane: LaneName }) => {
         scales: {
           // Of a single point uPlot would show years, of none 1970.
           x: {
-            range: (_, min: number | null, max: number | null) => {
-              const end = max ?? Date.now() / 1000
-              return [Math.min(min ?? end, end - secondsMin), end]
+            range: ({ data: [times] }) => {
+              const end = times.at(-1) ?? Date.now() / 1000
+              return [Math.min(times[0] ?? end, end - secondsMin), end]
             }
           },
           y: { range: (_, __, max) => [0, Math.max(50, max * 1.1)] }
