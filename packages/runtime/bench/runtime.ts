@@ -141,6 +141,24 @@ const ask = (message: Add | AddInRef | AddLater) =>
     })
   )
 
+/** The handler that yields a service and updates a `Ref`, in a loop of one fiber: what no actor can beat. */
+const alone: Contender = {
+  durability: "memory",
+  run: async ({ quick }) => {
+    const count = messages(quick)
+    const ref = Ref.makeUnsafe(0)
+    const handler = Effect.fnUntraced(function* ({ n }: AddInRef) {
+      const { size } = yield* Step
+      return yield* Ref.updateAndGet(ref, (sum) => sum + n * size)
+    })
+    const loop = Effect.gen(function* () {
+      for (let n = 0; n < count; n++) yield* handler(addInRef)
+    })
+    await Effect.runPromise(Effect.provideService(loop, Step, { size: 1 }))
+    return count
+  }
+}
+
 let deposits = 0
 const deposit = contender((count) =>
   Effect.gen(function* () {
@@ -168,6 +186,7 @@ export const bench = define("runtime", [
   { case: "ask", unit, ours: ask(add), rival: base },
   { case: "tell, handler yields a service, updates a Ref, returns", unit, ours: tell(addInRef), rival: base },
   { case: "ask, handler yields a service, updates a Ref, returns", unit, ours: ask(addInRef), rival: base },
+  { case: "the same handler in a plain loop, no actor", unit, ours: alone, rival: base },
   { case: "tell", unit, ours: tell(add), rival: Entity.tell },
   { case: "ask", unit, ours: ask(add), rival: Entity.ask },
   { case: "tell", unit, ours: tell(add), rival: Nact.tell },
