@@ -28,7 +28,10 @@ export interface ReadableLog {
   readonly endSequence: number
   /** Bytes in all segment files. */
   readonly bytes: number
-  /** Largest record time so far, in milliseconds since 1970; −∞ in an empty log. */
+  /**
+   * Largest record time, in milliseconds since 1970; −∞ in an empty log. Its writer also remembers records that are gone since
+   * it opened the log; a reader knows of those whose segments it has seen.
+   */
   readonly lastTimeMillis: number
   /**
    * Batches from `from` on: about `maxBytes` of them and at least one, or none when there is nothing (yet). A sequence
