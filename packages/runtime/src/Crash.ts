@@ -134,7 +134,7 @@ const restart = (cell: Cell, directive: Directive, cause: Cause.Cause<unknown>):
   const exit = fiber.pollUnsafe()
   if (exit !== undefined) return done(exit)
   cell.goOnWith(fiber, Phase.restarting, done)
-  // Now there is a fiber to interrupt: a stop that waits goes on at once, on this stack.
+  // Now there is a fiber to interrupt: a stop that waits may go on.
   cell.host.undrained(cell)
   return false
 }

@@ -67,7 +67,7 @@ export const leave = (
   cause: Cause.Cause<unknown> | undefined
 ): void => {
   close(cell, event, exit, cause)
-  // A stop that waits goes on at once, on this stack: only now it finds what there is to wait for.
+  // A stop that waits goes on in its own turn: only now there is what it has to wait for.
   cell.host.undrained(cell)
 }
 
